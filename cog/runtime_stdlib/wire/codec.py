@@ -1,0 +1,94 @@
+"""Frames between the server and its workers: four bytes of length, then marshal.
+
+Strategy: plain data only (None, bool, int, float, str, bytes, tuple, list, dict), never pickles: unpickling
+would import the model's classes into the server and run code of the model's choosing there. Both ends are the
+same interpreter, so marshal is exact (NaN, big integers) and ten to thirty times faster than JSON on long lists.
+The decoder is sans-IO: bytes in, messages out, in any slices.
+"""
+
+from __future__ import annotations
+
+import marshal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, List, Tuple
+
+    Message = Tuple[Any, ...]
+
+HEADER = 4
+MAX_FRAME = 1 << 32
+
+dumps = marshal.dumps
+loads = marshal.loads
+
+
+def encode(message: Message) -> bytes:
+    """One message as a frame.
+
+    Raises ValueError when the message holds something that is not plain data or is 4 GiB and larger.
+    """
+    body = dumps(message)
+    size = len(body)
+    if size >= MAX_FRAME:
+        raise ValueError("a message of %d bytes does not fit into a frame" % size)
+    return size.to_bytes(4, "little") + body
+
+
+class Decoder:
+    """Takes bytes as they arrive and gives whole messages. Owns no socket."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> List[Message]:
+        """The messages that are complete with these bytes, in order."""
+        if self._buffer:
+            data = self._buffer + data
+        end = len(data)
+        messages: List[Message] = []
+        start = 0
+        while end - start >= HEADER:
+            stop = start + HEADER + int.from_bytes(data[start : start + HEADER], "little")
+            if stop > end:
+                break
+            messages.append(loads(data[start + HEADER : stop]))
+            start = stop
+        self._buffer = data[start:] if start < end else b""
+        return messages
+
+    def missing(self) -> int:
+        """How many bytes the frame that has begun still needs; 0 when none has, or its length is unknown."""
+        if len(self._buffer) < HEADER:
+            return 0
+        return HEADER + int.from_bytes(self._buffer[:HEADER], "little") - len(self._buffer)
+
+
+def receive(sock: Any, decoder: Decoder) -> Iterator[Message]:
+    """Read a blocking socket until its other end is closed. Large frames are read into one buffer."""
+    while True:
+        data = sock.recv(65536)
+        if not data:
+            return
+        messages = decoder.feed(data)
+        owed = decoder.missing()
+        if owed > 65536:
+            messages.extend(decoder.feed(read_exactly(sock, owed)))
+        for message in messages:
+            yield message
+
+
+def read_exactly(sock: Any, size: int) -> bytes:
+    """Exactly `size` bytes, or fewer when the other end closes first."""
+    buffer = bytearray(size)
+    view = memoryview(buffer)
+    filled = 0
+    while filled < size:
+        count = sock.recv_into(view[filled:])
+        if not count:
+            break
+        filled += count
+    view.release()
+    return bytes(buffer[:filled])
