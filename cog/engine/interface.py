@@ -64,6 +64,27 @@ class ServeOptions:
     debug: bool = False
 
 
+@dataclass(frozen=True)
+class BuildOptions:
+    """What the flags say about building; every command that may build has them.
+
+    For predict, train, run and serve the image room's `actions.build.base_image(project, engine,
+    options, reporter) -> Target` makes the image without the code, the project mounted on /src.
+    """
+
+    tag: str = ""
+    progress: str = "auto"
+    secrets: tuple[str, ...] = ()
+    no_cache: bool = False
+    separate_weights: bool = False
+    use_cuda_base_image: str = "auto"
+    use_cog_base_image: Optional[bool] = None  # None: not given, which allows falling back
+    dockerfile: str = ""
+    timestamp: Optional[int] = None
+    openapi_schema: str = ""
+    config_file: str = "cog.yaml"
+
+
 class Reporter(Protocol):
     """Where engines and actions say what they do; all of it goes to standard error."""
 
@@ -105,7 +126,10 @@ class Engine(Protocol):
 
 
 class ImageEngine(Engine, Protocol):
-    """An engine that has images. Building is the build action's talk with it (actions/build)."""
+    """An engine that has images. Building is the build action's talk with it (actions/build).
+
+    Made as `cog.engine.docker.DockerEngine(reporter)`.
+    """
 
     def probe(self) -> Optional[CogError]:
         """None when the engine answers; otherwise why not, and what to do."""
