@@ -1,0 +1,110 @@
+"""Who may import whom: docs/architecture.md, "Who may import whom". A room not listed may import nothing of ours.
+
+The table is the plan; a new arrow is a decision and is made here, with its reason, not in passing.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tree import Module, imports, modules
+
+# Room -> what it may import directly. A room is the longest prefix that is listed.
+HOST = {
+    "cog.__main__": {"cog.cli"},
+    "cog.cli": {"cog.actions", "cog.engine", "cog.errors", "cog"},
+    "cog.actions": {
+        "cog.workspace", "cog.engine", "cog.client", "cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog",
+    },
+    # The shell: siblings do not know each other, an action introduces them.
+    "cog.workspace": {"cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog"},
+    "cog.engine": {"cog.errors", "cog"},
+    "cog.client": {"cog.errors", "cog"},
+    # The core: values in, values out.
+    "cog.dockerfile": {"cog.config", "cog.compat", "cog.errors", "cog"},
+    "cog.compat": {"cog.config", "cog.errors"},
+    "cog.config": {"cog.errors"},
+    "cog.errors": set(),
+}  # fmt: skip
+
+_R = "cog.runtime_stdlib"
+RUNTIME = {
+    # The doors: public dotted names without logic.
+    "cog": {f"{_R}.sdk"},
+    "cog.types": {"cog", f"{_R}.sdk"},
+    "cog.files": {"cog", f"{_R}.sdk"},
+    "cog.base_predictor": {"cog", f"{_R}.sdk"},
+    "cog.exceptions": {"cog", f"{_R}.sdk"},
+    "cog.server": set(),
+    "cog.server.exceptions": {"cog", f"{_R}.sdk"},
+    "cog.server.http": {f"{_R}.isolation", f"{_R}.app"},
+    "cog.command": set(),
+    "cog.command.openapi_schema": {f"{_R}.isolation", f"{_R}.app"},
+    f"{_R}": set(),
+    f"{_R}.isolation": set(),
+    # The composition root sees everything below it, and nothing sees the composition root.
+    f"{_R}.app": {
+        "cog", f"{_R}.isolation", f"{_R}.web", f"{_R}.service", f"{_R}.worker", f"{_R}.schema", f"{_R}.lifecycle",
+        f"{_R}.wire", f"{_R}.validation",
+    },
+    f"{_R}.web": {
+        "cog", f"{_R}.service", f"{_R}.lifecycle", f"{_R}.validation", f"{_R}.wire", f"{_R}.schema.spec",
+        f"{_R}.schema.openapi", f"{_R}.schema.docs_page",
+    },
+    f"{_R}.service": {
+        "cog", f"{_R}.lifecycle", f"{_R}.validation", f"{_R}.wire", f"{_R}.schema.spec", f"{_R}.schema.openapi",
+    },
+    # `service.mime` is one table of media types for both processes; it is data and imports nothing.
+    f"{_R}.worker": {"cog", f"{_R}.sdk", f"{_R}.schema", f"{_R}.wire", f"{_R}.service.mime"},
+    f"{_R}.validation": {f"{_R}.schema.spec"},
+    f"{_R}.wire": {f"{_R}.schema.spec"},
+    f"{_R}.lifecycle": set(),
+    f"{_R}.schema": {f"{_R}.sdk"},
+    f"{_R}.schema.spec": set(),
+    f"{_R}.service.mime": set(),
+    f"{_R}.sdk": set(),
+}  # fmt: skip
+
+ROOMS = {**HOST, **RUNTIME}
+
+
+def room_of(name: str) -> str:
+    while name not in ROOMS:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def allowed(source: str, target: str) -> bool:
+    """Whether a module of room `source` may import the module `target`: its own room, or one that is listed."""
+    home = room_of(target)
+    if home == source or target.startswith(source + ".") and source not in ("cog", _R):
+        return True
+    return any(target == door or target.startswith(door + ".") for door in ROOMS[source] if door != "cog") or (
+        target == "cog" and "cog" in ROOMS[source]
+    )
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_a_room_imports_only_the_rooms_the_plan_lists(module: Module) -> None:
+    room = room_of(module.name)
+    strays = [
+        f"{module.relative}:{line} imports {target}"
+        for line, target in imports(module)
+        if target.split(".")[0] == "cog" and not allowed(room, target)
+    ]
+    assert strays == []
+
+
+def test_the_runtime_never_imports_a_host_room() -> None:
+    strays = [
+        f"{module.relative}:{line} imports {target}"
+        for module in modules()
+        if module.in_payload
+        for line, target in imports(module)
+        if target.split(".")[0] == "cog" and room_of(target) in HOST
+    ]
+    assert strays == []
+
+
+def test_every_module_lives_in_a_room_of_the_plan() -> None:
+    homeless = [module.relative for module in modules() if module.name != "cog" and room_of(module.name) == "cog"]
+    assert homeless == []
