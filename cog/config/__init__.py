@@ -1,0 +1,56 @@
+"""cog.yaml -> Config. The only room that knows YAML and pydantic, and it meets them late:
+importing this package loads neither; parse() does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Mapping
+
+from .problems import ConfigInvalid, ConfigNotFound, Mark, Problem, Source
+from .values import Build, Concurrency, Config, Mount, RunItem
+
+if TYPE_CHECKING:
+    from ..compat import Resolution
+
+__all__ = [
+    "Build",
+    "Concurrency",
+    "Config",
+    "ConfigInvalid",
+    "ConfigNotFound",
+    "Mark",
+    "Mount",
+    "Problem",
+    "RunItem",
+    "Source",
+    "check_files",
+    "label",
+    "parse",
+]
+
+
+def parse(text: str, *, path: str = "cog.yaml") -> Config:
+    """The configuration that this text describes, or ConfigInvalid with every problem at once.
+
+    `path` is how messages call the file.
+    """
+    from .parse import parse as implementation  # loads PyYAML, and pydantic when needed
+
+    return implementation(text, path=path)
+
+
+def check_files(config: Config, exists: Callable[[str], bool]) -> None:
+    """Raise ConfigInvalid for files the configuration names and the project does not have.
+
+    `exists` is asked with paths relative to the project directory.
+    """
+    from .rules import check_files as implementation
+
+    implementation(config, exists)
+
+
+def label(config: Config, resolution: Resolution) -> Mapping[str, object]:
+    """The completed configuration as JSON-able data: content of the label run.cog.config."""
+    from .label import label as implementation
+
+    return implementation(config, resolution)

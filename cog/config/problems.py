@@ -1,0 +1,139 @@
+"""What is wrong with a cog.yaml, and how it is shown: place, line, caret, nearest key, fix."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Sequence, Tuple, Union
+
+from ..errors import CogError
+
+__all__ = ["ConfigInvalid", "ConfigNotFound", "Mark", "Problem", "Source"]
+
+Where = Tuple[Union[str, int], ...]  # ("build", "run", 0, "command")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of one line of the file. Line and column count from 1."""
+
+    line: int
+    column: int
+    length: int = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text a Config came from, and where each key and value stands in it."""
+
+    path: str = "cog.yaml"
+    text: str = ""
+    keys: Mapping[Where, Mark] = field(default_factory=dict)
+    values: Mapping[Where, Mark] = field(default_factory=dict)
+
+    def line(self, number: int) -> str:
+        lines = self.text.splitlines()
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
+    def mark(self, where: Where, *, key: bool = False) -> Optional[Mark]:
+        """The place of a value (or key); of the nearest thing around it when it is absent."""
+        while True:
+            for table in (self.keys, self.values) if key else (self.values, self.keys):
+                if where in table:
+                    return table[where]
+            if not where:
+                return None
+            where, key = where[:-1], True
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding. Errors are collected in ConfigInvalid; warnings and notes in Config.notes."""
+
+    code: str
+    message: str
+    severity: str = "error"  # error | warning | note
+    category: str = "validation"  # yaml-parse | schema | validation | run-newline | requirements-file
+    field: str = ""  # dotted name of the key, "build.run.0.command"
+    path: str = "cog.yaml"
+    mark: Optional[Mark] = None
+    before: str = ""  # the line above, for orientation
+    text: str = ""  # the offending line
+    label: str = ""  # words beside the caret
+    fix: str = ""
+
+    @property
+    def place(self) -> str:
+        """file, or file:line:column"""
+        if self.mark is None:
+            return self.path
+        return f"{self.path}:{self.mark.line}:{self.mark.column}"
+
+    @property
+    def headline(self) -> str:
+        return f"{self.place}: {self.message}"
+
+    def report(self) -> str:
+        """Headline, the line with a caret below it, and the fix."""
+        lines = [self.headline]
+        if self.mark is not None and self.text.strip():
+            width = len(str(self.mark.line))
+            if self.before.strip():
+                lines.append(f"  {self.mark.line - 1:>{width}} | {self.before}")
+            lines.append(f"  {self.mark.line:>{width}} | {self.text}")
+            # Tabs stay tabs below the line, so that the caret stands under its character.
+            lead = "".join(c if c == "\t" else " " for c in self.text[: self.mark.column - 1])
+            caret = "^" * max(1, self.mark.length)
+            lines.append(f"  {'':>{width}} | {lead}{caret} {self.label}".rstrip())
+        elif self.label:
+            lines.append(f"  {self.label}")
+        if self.fix:
+            lines.append(f"fix: {self.fix}")
+        return "\n".join(lines)
+
+    def to_data(self) -> "dict[str, object]":
+        """For machine-readable output."""
+        return {
+            "path": self.path,
+            "line": self.mark.line if self.mark else None,
+            "column": self.mark.column if self.mark else None,
+            "severity": self.severity,
+            "code": self.code,
+            "field": self.field,
+            "message": self.message,
+            "fix": self.fix,
+        }
+
+
+class ConfigInvalid(CogError):
+    """Everything that is wrong with one cog.yaml, in the order of its lines."""
+
+    code = "config-invalid"
+    category = "validation"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.headline for problem in self.problems))
+        if self.problems:
+            first = self.problems[0]
+            self.code, self.category, self.fix = first.code, first.category, first.fix
+
+    def report(self) -> str:
+        if len(self.problems) == 1:
+            return self.problems[0].report()
+        head = f"{self.problems[0].path} has {len(self.problems)} problems"
+        return "\n\n".join([head, *(problem.report() for problem in self.problems)])
+
+
+class ConfigNotFound(CogError):
+    """Neither this directory nor any above it holds the file."""
+
+    code = "config-not-found"
+    category = "config-not-found"
+
+    def __init__(self, start: "Union[str, os.PathLike[str]]", name: str = "cog.yaml") -> None:
+        super().__init__(
+            f"no {name} in {os.fspath(start)} or any directory above it",
+            why="the directory that holds it is the project directory",
+            fix=f"change to your project, or run `cog init` to create a {name}",
+        )
