@@ -1,0 +1,22 @@
+"""Instructions -> the text of a Dockerfile."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from cog.dockerfile.instructions import Instruction
+
+WIDTH = 100
+
+
+def render(instructions: Sequence[Instruction], *, explain: bool = False) -> str:
+    """One instruction a line; with `explain`, above each the rule that chose it."""
+    lines: list[str] = []
+    for instruction in instructions:
+        if explain and instruction.because:
+            if lines:
+                lines.append("")
+            lines += [f"# {line}" for line in textwrap.wrap(instruction.because, WIDTH - 2)]
+        lines.append(str(instruction))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,123 @@
+"""The second step of a build: the schema file and the labels on top of the finished image.
+
+Strategy: labels are values; which ones there are is decided here, how they reach the builder too. A
+label with a line break cannot be written in a Dockerfile and goes as `--label`, whose limit is that
+of one argument of a program (128 KiB); any other one is a LABEL, which has no limit that matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from cog.compat import Resolution
+from cog.config import Config
+from cog.dockerfile.instructions import Copy, From, Instruction, Label
+from cog.dockerfile.plan import CONTEXT
+
+VERSION = "run.cog.version"
+CONFIG = "run.cog.config"
+SCHEMA = "run.cog.openapi_schema"
+FREEZE = "run.cog.pip_freeze"
+HAS_INIT = "run.cog.has_init"
+PUSH_ID = "run.cog.push_id"
+REVISION = "org.opencontainers.image.revision"
+SOURCE_VERSION = "org.opencontainers.image.version"
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+
+SCHEMA_FILE = "/src/.cog/openapi_schema.json"
+ARGUMENT_LIMIT = 128 * 1024 - 256  # execve takes no longer argument; room for the name
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What goes to the builder: a Dockerfile, and the labels that only fit as arguments."""
+
+    instructions: tuple[Instruction, ...]
+    arguments: tuple[str, ...]
+    dropped: tuple[str, ...]  # labels too long for either
+
+
+def seal(image: str, labels: Mapping[str, str], *, schema: bool = True, staged: bool = False) -> Sealed:
+    steps: list[Instruction] = [From(image)]
+    if schema:
+        steps.append(Copy(("openapi_schema.json",), SCHEMA_FILE, source="" if staged else CONTEXT))
+    arguments: list[str] = []
+    dropped: list[str] = []
+    for name, value in labels.items():
+        if "\n" not in value and "\r" not in value:
+            steps.append(Label(name, value))
+        elif len(name.encode()) + 1 + len(value.encode()) <= ARGUMENT_LIMIT:
+            arguments.append(f"{name}={value}")
+        else:
+            dropped.append(name)
+    return Sealed(tuple(steps), tuple(arguments), tuple(dropped))
+
+
+def config_label(config: Config, resolution: Resolution) -> str:
+    """The completed configuration as compact JSON; what is empty is left out."""
+    build: dict[str, object] = {
+        "gpu": resolution.gpu,
+        "python_version": resolution.python_version,
+        "python_requirements": config.build.python_requirements,
+        "python_packages": list(config.build.python_packages),
+        "run": [run_item(item.command, item.mounts) for item in config.build.run],
+        "system_packages": list(config.build.system_packages),
+        "pre_install": list(config.build.pre_install),
+        "cuda": resolution.cuda,
+        "cudnn": resolution.cudnn,
+    }
+    whole: dict[str, object] = {
+        "build": filled(build),
+        "image": config.image,
+        "predict": config.predict,
+        "train": config.train,
+        "concurrency": filled({"max": config.concurrency.max}) if config.concurrency is not None else None,
+        "environment": [f"{name}={value}" for name, value in sorted(config.environment.items())],
+    }
+    return json.dumps(filled(whole), separators=(",", ":"), ensure_ascii=False)
+
+
+def run_item(command: str, mounts: Sequence[object]) -> dict[str, object]:
+    item: dict[str, object] = {"command": command}
+    if mounts:
+        item["mounts"] = [
+            {name: getattr(mount, name) for name in ("type", "id", "target")} for mount in mounts
+        ]
+    return item
+
+
+def filled(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value}
+
+
+def labels(
+    *,
+    version: str,
+    config: str,
+    schema: Optional[str],
+    freeze: Optional[str],
+    revision: str = "",
+    source_version: str = "",
+    base_name: str = "",
+    base_digest: str = "",
+    push_id: str = "",
+) -> dict[str, str]:
+    """All labels of an image, in a fixed order."""
+    found = {VERSION: version, CONFIG: config, HAS_INIT: "true"}
+    if schema is not None:
+        found[SCHEMA] = schema
+    if freeze is not None:
+        found[FREEZE] = freeze
+    optional = {
+        REVISION: revision,
+        SOURCE_VERSION: source_version,
+        BASE_NAME: base_name,
+        BASE_DIGEST: base_digest,
+        PUSH_ID: push_id,
+    }
+    found.update((name, value) for name, value in optional.items() if value)
+    return found
