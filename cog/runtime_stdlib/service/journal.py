@@ -1,0 +1,139 @@
+"""The server's own log, and what the model writes, on the server's standard output and error.
+
+One line of JSON per event in containers, a readable line on a terminal or with LOG_FORMAT=development. Writing never
+blocks the server for long: when nobody reads our output any more, lines are dropped until somebody does, and a
+closed descriptor ends the writing for good.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from _thread import allocate_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
+PATIENCE = 1.0  # seconds to wait for a reader that has stopped, once
+PIECE = 4096  # PIPE_BUF: what a pipe takes whole when poll() says it is writable
+
+
+class Output:
+    """One descriptor to write to, whose reader may be slow, stopped or gone."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self._lock = allocate_lock()  # held while writing, so that lines of two threads do not mix
+        self._closed = False
+        self._stalled = False
+        self.dropped = 0  # bytes
+
+    def write(self, data: bytes) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            view = memoryview(data)
+            while view:
+                if not self._writable():
+                    self.dropped += len(view)
+                    return
+                try:
+                    view = view[os.write(self._fd, view[:PIECE]) :]
+                except OSError:
+                    self._closed = True
+                    return
+
+    def _writable(self) -> bool:
+        ready = self._poll.poll(0)
+        if not ready and not self._stalled:
+            ready = self._poll.poll(PATIENCE * 1000)
+        self._stalled = not ready
+        if ready and ready[0][1] & (select.POLLERR | select.POLLNVAL):
+            self._closed = True
+            return False
+        return bool(ready)
+
+
+class Journal:
+    """The server's log lines. A line below the level costs one comparison."""
+
+    def __init__(self, level: str, *, readable: bool, output: Output) -> None:
+        self.level = LEVELS.get(level.lower(), 20)
+        self._readable = readable
+        self._output = output
+        self._second = -1
+        self._stamp = ""
+
+    def info(self, message: str, prediction_id: Optional[str] = None, *, logger: str = "cog.server.runner") -> None:
+        if self.level <= 20:
+            self._line("INFO", message, prediction_id, logger, None)
+
+    def debug(self, message: str, prediction_id: Optional[str] = None, *, logger: str = "cog.server.runner") -> None:
+        if self.level <= 10:
+            self._line("DEBUG", message, prediction_id, logger, None)
+
+    def warning(self, message: str, prediction_id: Optional[str] = None, *, logger: str = "cog.server.runner") -> None:
+        if self.level <= 30:
+            self._line("WARNING", message, prediction_id, logger, None)
+
+    def error(
+        self,
+        message: str,
+        prediction_id: Optional[str] = None,
+        *,
+        logger: str = "cog.server.runner",
+        exception: Optional[str] = None,
+    ) -> None:
+        if self.level <= 40:
+            self._line("ERROR", message, prediction_id, logger, exception)
+
+    def _line(
+        self, severity: str, message: str, prediction_id: Optional[str], logger: str, exception: Optional[str]
+    ) -> None:
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._stamp, self._second = stamp, second
+        stamp = self._stamp
+        if self._readable:
+            about = " [%s]" % prediction_id if prediction_id else ""
+            text = "%s %-7s %s%s\n" % (stamp[11:], severity, message, about)
+            if exception:
+                text += exception.rstrip() + "\n"
+        else:
+            from json.encoder import encode_basestring_ascii as quote
+
+            parts: List[str] = []
+            if prediction_id is not None:
+                parts.append('"prediction_id": %s, ' % quote(prediction_id))
+            if exception is not None:
+                parts.append('"exception": %s, ' % quote(exception))
+            text = '{%s"logger": "%s", "timestamp": "%s.%06dZ", "severity": "%s", "message": %s}\n' % (
+                "".join(parts),
+                logger,
+                stamp,
+                int((now - second) * 1000000),
+                severity,
+                quote(message),
+            )
+        self._output.write(text.encode("utf-8", "backslashreplace"))
+
+
+def from_environment() -> Journal:
+    """By COG_LOG_LEVEL and LOG_FORMAT; readable when standard error is a terminal."""
+    style = os.environ.get("LOG_FORMAT", "")
+    readable = style in ("development", "console") or (not style and _is_terminal(2))
+    return Journal(os.environ.get("COG_LOG_LEVEL", "info"), readable=readable, output=Output(2))
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
