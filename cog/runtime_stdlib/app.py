@@ -166,7 +166,6 @@ def serve(directory: str) -> NoReturn:
         sys.stderr.write("PORT is %r; it must be a number from 0 to 65535\n" % os.environ["PORT"])
         sys.exit(2)
     timeout = _seconds("COG_SETUP_TIMEOUT", 0.0)
-    os.environ["_COG_SERVER_PID"] = str(os.getpid())
 
     from .service.journal import Output
     from .service.roster import Roster
@@ -285,11 +284,8 @@ class _Server:
         except OSError as error:
             self._abandon("Cannot listen on %s port %d: %s" % (options["host"], port, error), 1)
         if failure:
-            supervisor.early_failure = True
-            from .lifecycle.health import Setup  # noqa: F401
-
             head = "Error while loading %s:\n\n" % ("trainer" if options["x-mode"] == "train" else "predictor")
-            supervisor._fail_setup(head + failure, True)
+            supervisor.fail_setup(head + failure, True)
 
     def _make_sender(self) -> Any:
         from cog import __version__
@@ -402,11 +398,8 @@ class _Server:
         roster.close()
         by_signal = self._stop_asked and self._status is None
         end = time.monotonic() + self.options["drain-timeout"]
-        while roster.running() and time.monotonic() < end and by_signal:
+        while by_signal and roster.running() and time.monotonic() < end and self.options["drain-timeout"]:
             self._wait(0.02)
-            if time.monotonic() >= time.monotonic() + self.options["drain-timeout"]:
-                break
-            end = min(end, time.monotonic() + self.options["drain-timeout"])
         # Workers end in a thread of their own: this one must go on reaping them.
         ended = threading.Event()
 
@@ -459,8 +452,6 @@ def print_schema(directory: str, *, strict: bool) -> NoReturn:
     What the model prints while it is imported goes nowhere. `strict`: a train file that is missing is an error.
     """
     import json
-    import select
-
     found, settings = _settings_from(directory, "predict")
     settings.mode = "predict" if found.predict or not found.train else "train"
     if found.failure:
@@ -505,7 +496,6 @@ def print_schema(directory: str, *, strict: bool) -> NoReturn:
     _, status = os.waitpid(process.pid, 0)
     process.reaped(status)
     process.buried.wait(10)
-    del select
     if told.specs is None:
         text = told.failure or "".join(process.setup_log) + "The model ended while it was imported: " + process.post_mortem()
         sys.stderr.write(text.rstrip() + "\n")

@@ -291,6 +291,7 @@ class Runner:
             status, error = CANCELED, None
         except OutputFailed as failure:
             status, error, value = FAILED, str(failure), None
+            prediction.mismatch = str(failure)
         except Exception as failure:
             import traceback
 

@@ -133,9 +133,10 @@ class Supervisor:
         if process is self._outline:
             self.settled.set()
             return
-        self._fail_setup("".join(process.setup_log) + text if not early else text, early)
+        self.fail_setup("".join(process.setup_log) + text if not early else text, early)
 
-    def _fail_setup(self, logs: str, early: bool) -> None:
+    def fail_setup(self, logs: str, early: bool) -> None:
+        """The setup is over, and badly; only the first reason counts."""
         with self._lock:
             if self.setup.status is not None:
                 return
@@ -162,7 +163,7 @@ class Supervisor:
             if self.stopping or process is self._outline:
                 self.settled.set()
                 if process is self._outline and not self.stopping and self.setup.status is None:
-                    self._fail_setup(self._failed_setup_text, False)
+                    self.fail_setup(self._failed_setup_text, False)
                 return
             if self.setup.status == "failed":
                 return
@@ -180,7 +181,7 @@ class Supervisor:
         text += "Traceback (most recent call last):\n"
         text += "cog.server.exceptions.FatalWorkerException: " + reason + "\n"
         if process.described:
-            self._fail_setup(text, False)
+            self.fail_setup(text, False)
             return
         # It died while its file ran. What it looks like can still be told from the source.
         from ..worker.entry import Settings
@@ -194,7 +195,7 @@ class Supervisor:
                 self._processes.append(self._outline)
             self._outline.watch()
         except OSError:
-            self._fail_setup(text, False)
+            self.fail_setup(text, False)
 
     def _died_in_service(self, process: Process) -> None:
         canceled = process.killed_for is not None and process.is_ready

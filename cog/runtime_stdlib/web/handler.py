@@ -13,6 +13,7 @@ from ..service.roster import Busy
 from ..service.runner import discard
 from ..validation.request import NO_BODY, check_prediction
 from ..validation.problems import InputInvalid
+from ..wire.messages import FILE_MISSING
 from .document import DocumentInvalid, load
 from .replies import JSON, TEXT, json_reply, text_reply
 from .request import FilePart, Reply
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
+    from ..lifecycle.prediction import Prediction
     from ..schema.spec import Spec
     from ..service.journal import Journal
     from ..service.runner import Run, Runner
@@ -232,15 +234,23 @@ class Handler:
                 return json_reply(503, b'{"detail":"The server cannot start another thread"}')
         runner.execute(run, connection)
         prediction = run.prediction
-        if prediction.mismatch is not None and prediction.status == "succeeded":
+        if prediction.mismatch is not None:
             discard(run.files)
+            return self._unfit(prediction)
+        return self._prediction_reply(200, prediction.document(), run.files)
+
+    def _unfit(self, prediction: Prediction) -> Reply:
+        """A synchronous answer whose output cannot be what was promised."""
+        detail = str(prediction.mismatch)
+        if prediction.status == "failed":
+            if detail == FILE_MISSING:
+                return text_reply(500, "Internal Server Error")
+        else:
             self._journal.error(
-                "The return value of the model does not match its return annotation. Compare the two:\n"
-                + prediction.mismatch,
+                "The return value of the model does not match its return annotation. Compare the two:\n" + detail,
                 prediction.id,
             )
-            return json_reply(500, json.dumps({"detail": prediction.mismatch}, separators=(",", ":")).encode())
-        return self._prediction_reply(200, prediction.document(), run.files)
+        return json_reply(500, json.dumps({"detail": detail}, separators=(",", ":")).encode())
 
     def _refusal(self) -> Reply:
         supervisor = self._supervisor

@@ -36,3 +36,6 @@ SETUP_FAILED = 9
 SUCCEEDED = "succeeded"
 FAILED = "failed"
 CANCELED = "canceled"
+
+# As `mismatch` of a failed DONE: a synchronous client is told 500, as the reference does.
+FILE_MISSING = "a file of the output is missing"

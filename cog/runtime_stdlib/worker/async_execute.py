@@ -16,6 +16,7 @@ from ..sdk.scope import Scope, enter
 from ..wire import messages as m
 from ..wire.codec import Decoder, encode
 from . import capture
+from .encode import FileMissing
 from .execute import Callee, LeavesWorker, describe, exit_status, print_traceback, segments
 
 TYPE_CHECKING = False
@@ -155,7 +156,8 @@ class AsyncExecutor:
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as failure:
-            status, error, value, mismatch = m.FAILED, describe(failure), None, None
+            status, error, value = m.FAILED, describe(failure), None
+            mismatch = m.FILE_MISSING if isinstance(failure, FileMissing) else None
             print_traceback(failure)
         if yielded_files:
             from .files import discard

@@ -114,12 +114,12 @@ def _follow(control: Any) -> None:
         )
     except (ImportError, OSError, AttributeError):
         pass  # then the worker ends when it next reads its slot
-    if os.getppid() == 1 and os.getpid() != 1 and not _server_is_init():
+    import select
+
+    poll = select.poll()
+    poll.register(control.fileno(), 0)
+    if poll.poll(0):  # it was gone before we asked to be told
         os._exit(0)
-
-
-def _server_is_init() -> bool:
-    return os.environ.get("_COG_SERVER_PID") in (None, "1")
 
 
 class Worker:

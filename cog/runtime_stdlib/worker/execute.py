@@ -18,6 +18,7 @@ from time import monotonic
 from ..wire import messages as m
 from ..wire.codec import Decoder, encode, receive
 from . import capture
+from .encode import FileMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ class SyncExecutor:
         except (SystemExit, KeyboardInterrupt) as stop:
             raise LeavesWorker(exit_status(stop)) from None
         except BaseException as failure:
-            status, error, value, mismatch = m.FAILED, describe(failure), None, None
+            status, error, value = m.FAILED, describe(failure), None
+            mismatch = m.FILE_MISSING if isinstance(failure, FileMissing) else None
             print_traceback(failure)
         finally:
             self._armed = False

@@ -39,7 +39,7 @@ def arguments(setup: Callable[..., Any]) -> Dict[str, Any]:
     if kind == "file":
         return {"weights": open("weights", "rb")}
     if kind == "path":
-        from ..sdk.files import Path
+        from ..sdk.paths import Path
 
         return {"weights": Path("weights")}
     raise ValueError(_refusal(annotation))
@@ -53,7 +53,8 @@ def _refusal(annotation: Any) -> str:
 
 
 def _kind(annotation: Any, names: Dict[str, Any]) -> str:
-    from ..sdk.files import File, Path
+    from ..sdk.files import File
+    from ..sdk.paths import Path
 
     if isinstance(annotation, str):
         text = annotation.strip()
@@ -92,7 +93,7 @@ def _open(source: str) -> Any:
 
 
 def _path(source: str) -> Any:
-    from ..sdk.files import Path
+    from ..sdk.paths import Path
 
     if not _is_url(source):
         return Path(source)
