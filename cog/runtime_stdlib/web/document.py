@@ -242,8 +242,6 @@ class _Scan:
 
 def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], List[Tuple[int, int]]]:
     """The body with a word for each long data: URL; the Blobs by word; (place in the text, characters lost) of each."""
-    from ..service.dataurl import Blob
-
     parts: List[bytes] = []
     blobs: Dict[str, Blob] = {}
     cuts: List[Tuple[int, int]] = []
@@ -260,10 +258,9 @@ def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], 
         if end < 0:
             break  # never closed; json will say so
         if end - start >= long and not scan.is_key(end + 1):
-            plain = _is_plain(scan.spool, start, end)
-            blob = Blob(scan.spool, start, end - start, plain)
-            size = end - start if plain else _size(blob, scan.spool, start, end)
-            if size >= 0:
+            taken = _take(scan.spool, start, end)
+            if taken is not None:
+                blob, size = taken
                 key = f"{word}{len(blobs)}"
                 before = scan.spool.read(copied, start - copied)
                 parts += (before, key.encode())
@@ -276,6 +273,21 @@ def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], 
     return b"".join(parts), blobs, cuts
 
 
+def _take(spool: Spool, start: int, end: int) -> Optional[Tuple[Blob, int]]:
+    """The literal as a Blob and its length in characters as written; None when json would refuse it."""
+    from ..service.dataurl import Blob
+
+    if _is_plain(spool, start, end):
+        return Blob(spool, start, end - start, True), end - start
+    try:
+        blob = Blob(spool, start, end - start, False)
+        for _ in blob.pieces():
+            pass
+    except ValueError:
+        return None
+    return blob, sum(_count(spool.read(at, min(BLOCK, end - at))) for at in range(start, end, BLOCK))
+
+
 def _is_plain(spool: Spool, start: int, end: int) -> bool:
     while start < end:
         block = spool.read(start, min(BLOCK, end - start))
@@ -284,16 +296,6 @@ def _is_plain(spool: Spool, start: int, end: int) -> bool:
             return False
         start += len(block)
     return True
-
-
-def _size(blob: Blob, spool: Spool, start: int, end: int) -> int:
-    """How many characters the literal has as it was written; -1 when it is not one."""
-    try:
-        for _ in blob.pieces():
-            pass
-    except ValueError:
-        return -1
-    return sum(_count(spool.read(at, min(BLOCK, end - at))) for at in range(start, end, BLOCK))
 
 
 def _count(utf8: bytes) -> int:
