@@ -1,6 +1,6 @@
 """Make small weights: teach a small residual network to tell circles, squares and triangles apart.
 
-It draws its own pictures, so there is no data set to fetch; half a minute on one core is enough.
+It draws its own pictures, so there is no data set to fetch; half a minute is enough.
 """
 
 import math
