@@ -60,7 +60,20 @@ class LengthBody:
 class ChunkedBody:
     """A body in the chunked transfer coding (RFC 9112, 7.1), at most `limit` bytes of payload."""
 
-    __slots__ = ("_allowance", "_data", "_extensions", "_fields", "_limit", "_line", "_owed", "_pos", "_step", "_trailer", "done", "rest")
+    __slots__ = (
+        "_allowance",
+        "_data",
+        "_extensions",
+        "_fields",
+        "_limit",
+        "_line",
+        "_owed",
+        "_pos",
+        "_step",
+        "_trailer",
+        "done",
+        "rest",
+    )
 
     def __init__(self, limit: int):
         self.done = False
@@ -84,7 +97,7 @@ class ChunkedBody:
         payload: List[bytes] = []
         while self._step(payload):
             pass
-        if self.done:
+        if self._step == self._end:
             self.rest = data[self._pos :]
         self._data = b""
         return payload[0] if len(payload) == 1 else b"".join(payload)
@@ -156,6 +169,7 @@ class ChunkedBody:
             return False
         if not line:
             self.done = True
+            self._step = self._end
             return False
         self._trailer += len(line)
         self._fields += 1
@@ -165,3 +179,6 @@ class ChunkedBody:
         if name in NOT_IN_TRAILERS:
             raise BadRequest("Header field not allowed in a trailer: " + name)
         return True
+
+    def _end(self, payload: List[bytes]) -> bool:
+        return False

@@ -1,15 +1,14 @@
 """From a reply to the bytes on the wire.
 
 Strategy: the head of a reply is, but for its length and date, one of a handful of texts, so the constant part
-is made once per (status, headers), checked for line breaks at that moment, and kept. The date is made once a
-second. A reply that is all bytes and small leaves as one block; files are read and encoded block by block, and
+is made once per (status, headers), checked for line breaks at that moment, and kept. A reply that is all bytes and small leaves as one block; files are read and encoded block by block, and
 their length on the wire is arithmetic, so Content-Length is always known beforehand.
 """
 
 from __future__ import annotations
 
 import binascii
-from time import gmtime, time
+from time import gmtime
 
 from .request import FilePart, Reply
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from .request import Segment
 
-__all__ = ["CONTINUE", "REASONS", "blocks", "failure", "head", "json_reply", "length", "text_reply"]
+__all__ = ["CONTINUE", "REASONS", "blocks", "date_field", "failure", "head", "json_reply", "length", "text_reply"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -65,12 +64,10 @@ def length(body: Sequence[Segment]) -> int:
 
 
 _heads: Dict[Tuple[int, Tuple[Tuple[str, str], ...]], bytes] = {}
-_date: Tuple[int, bytes] = (0, b"")
 
 
-def head(reply: Reply, size: Optional[int], tail: bytes) -> bytes:
+def head(reply: Reply, size: Optional[int], tail: bytes, date: bytes = b"") -> bytes:
     """Status line and header fields. `size` None means chunked, -1 neither; `tail` is one of the TAILs."""
-    global _date
     key = (reply.status, reply.headers)
     start = _heads.get(key)
     if start is None:
@@ -78,15 +75,11 @@ def head(reply: Reply, size: Optional[int], tail: bytes) -> bytes:
         if len(_heads) >= 256:  # Location and Allow vary; a flood of them must not grow this
             _heads.clear()
         _heads[key] = start
-    now = int(time())
-    date = _date
-    if date[0] != now:
-        _date = date = (now, http_date(now))
     if size is None:
-        return b"%b%btransfer-encoding: chunked\r\n%b" % (start, date[1], tail)
+        return b"%b%btransfer-encoding: chunked\r\n%b" % (start, date, tail)
     if size < 0:
-        return b"%b%b%b" % (start, date[1], tail)
-    return b"%b%bcontent-length: %d\r\n%b" % (start, date[1], size, tail)
+        return b"%b%b%b" % (start, date, tail)
+    return b"%b%bcontent-length: %d\r\n%b" % (start, date, size, tail)
 
 
 # How a head ends. A 1.1 connection stays open unless somebody says otherwise, a 1.0 one is closed unless.
@@ -110,7 +103,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def http_date(now: float) -> bytes:
+def date_field(now: float) -> bytes:
     # Not strftime: its names of days and months follow the locale.
     year, month, day, hour, minute, second, weekday = gmtime(now)[:7]
     text = "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n"

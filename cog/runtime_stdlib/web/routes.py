@@ -21,7 +21,7 @@ NOT_FOUND = Reply(404, JSON, (b'{"detail":"Not Found"}',))
 NOT_ALLOWED = b'{"detail":"Method Not Allowed"}'
 
 # (path, method, command). `*` stands for an id.
-ALWAYS = (
+ALWAYS: Tuple[Tuple[str, str, str], ...] = (
     ("/health-check", "GET", "health"),
     ("/livez", "GET", "livez"),
     ("/readyz", "GET", "readyz"),
@@ -31,13 +31,13 @@ ALWAYS = (
     ("/docs", "GET", "docs"),
     ("/redoc", "GET", "redoc"),
 )
-PREDICTIONS = (
+PREDICTIONS: Tuple[Tuple[str, str, str], ...] = (
     ("/", "GET", "index"),
     ("/predictions", "POST", "predict"),
     ("/predictions/*", "PUT", "predict-id"),
     ("/predictions/*/cancel", "POST", "cancel"),
 )
-TRAININGS = (
+TRAININGS: Tuple[Tuple[str, str, str], ...] = (
     ("/trainings", "POST", "train"),
     ("/trainings/*", "PUT", "train-id"),
     ("/trainings/*/cancel", "POST", "cancel-training"),
