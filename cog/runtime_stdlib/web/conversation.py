@@ -50,7 +50,7 @@ class Conversation:
 
     def __init__(self, handler: Handler, limits: Limits, report: Callable[[str, BaseException], None]):
         self.stopping = False  # set by the listener: every reply is the last one of its connection
-        self.tick = min(10.0, limits.header_timeout, limits.keep_alive_timeout, limits.body_timeout)
+        self.tick = max(0.05, min(10.0, limits.header_timeout, limits.keep_alive_timeout, limits.body_timeout))
         self._handler = handler
         self._limits = limits
         self._report = report

@@ -1,14 +1,11 @@
 """From a reply to the bytes on the wire.
 
-Strategy: the head of a reply is, but for its length and date, one of a handful of texts, so the constant part
-is made once per (status, headers), checked for line breaks at that moment, and kept. A reply that is all bytes and small leaves as one block; files are read and encoded block by block, and
-their length on the wire is arithmetic, so Content-Length is always known beforehand.
+Strategy: the head of a reply is, but for its length and date, one of a handful of texts, so the constant part is made
+once per (status, headers), checked for line breaks at that moment, and kept. Files are read and encoded block by
+block, and their length on the wire is arithmetic, so Content-Length is always known beforehand.
 """
 
 from __future__ import annotations
-
-import binascii
-from time import gmtime
 
 from .request import FilePart, Reply
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
     from .request import Segment
 
-__all__ = ["CONTINUE", "REASONS", "blocks", "date_field", "failure", "head", "json_reply", "length", "text_reply"]
+__all__ = ["CONTINUE", "REASONS", "blocks", "failure", "head", "json_reply", "length", "text_reply"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -99,23 +96,14 @@ def _constant_part(status: int, headers: Tuple[Tuple[str, str], ...]) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode("latin-1", "replace")
 
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def date_field(now: float) -> bytes:
-    # Not strftime: its names of days and months follow the locale.
-    year, month, day, hour, minute, second, weekday = gmtime(now)[:7]
-    text = "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n"
-    return (text % (DAYS[weekday], day, MONTHS[month - 1], year, hour, minute, second)).encode()
-
-
 class FileChanged(Exception):
     """A file became shorter between the head and the body of the reply that carries it."""
 
 
 def blocks(part: FilePart) -> Iterator[bytes]:
     """The part as it goes over the wire, a block at a time; base64 blocks fit together seamlessly."""
+    import binascii  # a shared library of its own; not on the way to the first answer
+
     file = part.file
     file.seek(part.offset)
     left = part.length

@@ -7,10 +7,10 @@ less than the lowest rate on average, is cut off: the thread and the open file a
 
 from __future__ import annotations
 
-from time import monotonic, time
+from time import gmtime, monotonic, time
 
 from .connection import HANDLING, SENDING, ClientGone
-from .replies import TAIL_CLOSE, TAIL_KEEP, TAIL_OPEN, blocks, date_field
+from .replies import TAIL_CLOSE, TAIL_KEEP, TAIL_OPEN, blocks
 from .replies import head as reply_head
 from .replies import length as reply_length
 
@@ -63,6 +63,17 @@ def send_reply(connection: Connection, reply: Reply, head: Optional[Head], keep:
                 part.file.close()
         if reply.on_sent is not None:
             reply.on_sent()
+
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date_field(now: float) -> bytes:
+    # Not strftime: its names of days and months follow the locale.
+    year, month, day, hour, minute, second, weekday = gmtime(now)[:7]
+    text = "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n"
+    return (text % (DAYS[weekday], day, MONTHS[month - 1], year, hour, minute, second)).encode()
 
 
 _date = (0, b"")
