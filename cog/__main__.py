@@ -1,7 +1,7 @@
 """The front door of the command line: puts the vendored packages in reach of this process alone.
 
 They are on sys.path, never in PYTHONPATH: what the tool starts must find the user's pydantic and
-not ours. In an editable install pip has installed them and vendor/ is not there.
+not ours. An editable install may do without: pip has installed them then.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import sys
 
 
 def main() -> int:
-    from cog.cli import baked
-    from cog.cli.unpacked import use
+    from cog.cli.unpacked import vendor_folder
 
-    use(baked.DIGEST)
+    folder = vendor_folder(__file__)
+    if folder:
+        sys.path.insert(0, folder)
     from cog.cli.main import main as carry_out
 
     return carry_out()

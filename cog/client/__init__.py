@@ -1,0 +1,174 @@
+"""Talking to a prediction server that somebody started.
+
+Strategy: http.client and nothing above it: no proxy of the environment may come between us and a
+server on this machine. One connection for each request; the slow part is the model.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Optional, Protocol
+from urllib.parse import urlsplit
+
+from cog.errors import CogError
+
+__all__ = ["Client", "PredictionRefused", "ServerGone", "SetupFailed", "SetupTimedOut", "Watched", "wait_until_ready"]
+
+QUICK = 5.0  # seconds for an answer that needs no model
+
+
+class Watched(Protocol):
+    """What wait_until_ready wants to know about the server's process."""
+
+    def alive(self) -> bool: ...
+    def tail(self) -> str: ...
+
+
+class SetupFailed(CogError):
+    code = "setup-failed"
+
+    def __init__(self, logs: str) -> None:
+        super().__init__(
+            "the model failed while it was setting up",
+            why=logs.strip(),
+            fix="correct what the last line says; it happened before any input was looked at",
+        )
+        self.logs = logs
+
+
+class SetupTimedOut(CogError):
+    code = "setup-timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the model was not ready after {seconds:g} seconds: timed out",
+            why="its setup() is still running",
+            fix=f"give it more time, for example --setup-timeout {max(600, int(seconds) * 2)}, or 0 for no limit",
+        )
+
+
+class ServerGone(CogError):
+    code = "server-gone"
+
+    def __init__(self, what: str, *, tail: str) -> None:
+        super().__init__(
+            what,
+            why=f"the last lines were:\n{tail}" if tail else "it printed nothing",
+            fix="correct what the last line says; `cog serve` shows the server at work",
+        )
+        self.tail = tail
+
+
+class PredictionRefused(CogError):
+    """The server answered with something else than a prediction."""
+
+    code = "prediction-refused"
+
+    def __init__(self, status: int, document: object) -> None:
+        detail = document.get("detail") if isinstance(document, dict) else document
+        super().__init__(
+            f"the server refused the prediction: status {status}",
+            why=detail if isinstance(detail, str) else json.dumps(document, indent=2, ensure_ascii=False),
+        )
+        self.status, self.document = status, document
+
+
+class Client:
+    """The routes of a prediction server, as methods."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or 80
+
+    def health(self) -> Optional[Mapping[str, object]]:
+        """The health document; None while nobody listens."""
+        try:
+            _, document = self._ask("GET", "/health-check", None, QUICK)
+        except (OSError, http.client.HTTPException):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def schema(self) -> Optional[Mapping[str, object]]:
+        """The OpenAPI document; None while the server does not know it."""
+        try:
+            status, document = self._ask("GET", "/openapi.json", None, QUICK)
+        except (OSError, http.client.HTTPException):
+            return None
+        return document if status == 200 and isinstance(document, dict) else None
+
+    def create(self, path: str, body: Mapping[str, object]) -> tuple[int, object]:
+        """Make a prediction or a training, and wait for it: status and document."""
+        return self._ask("POST", path, json.dumps(body).encode(), None)
+
+    def cancel(self, path: str, identifier: str) -> None:
+        try:
+            self._ask("POST", f"{path}/{identifier}/cancel", b"", 1.0)
+        except (OSError, http.client.HTTPException):
+            pass  # it is going to be stopped anyway
+
+    def _ask(self, method: str, path: str, body: Optional[bytes], timeout: Optional[float]) -> tuple[int, object]:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            try:
+                return answer.status, json.loads(text)
+            except ValueError:
+                return answer.status, text.decode("utf-8", "replace")
+        finally:
+            connection.close()
+
+
+def wait_until_ready(
+    client: Client,
+    server: Watched,
+    *,
+    timeout: float,
+    described: Callable[[Mapping[str, object]], None],
+) -> Mapping[str, object]:
+    """The OpenAPI document of the server once it is READY.
+
+    `described` gets the document as soon as it is known, which is before setup() has ended: what
+    is wrong with the inputs comes out in a moment, not after a long setup. timeout 0: no limit.
+    """
+    deadline = time.monotonic() + timeout if timeout > 0 else None
+    schema: Optional[Mapping[str, object]] = None
+    pause = 0.01
+    while True:
+        health = client.health()
+        if health is None and not server.alive():
+            raise ServerGone("the server of the model ended while it was starting", tail=server.tail())
+        status = health.get("status") if health is not None else "STARTING"
+        if status == "SETUP_FAILED":
+            raise SetupFailed(_setup_logs(health))
+        if status not in ("STARTING", "READY", "BUSY"):
+            raise ServerGone(f"the server of the model is {status}", tail=server.tail())
+        if schema is None and health is not None:
+            schema = _with_inputs(client.schema())
+            if schema is not None:
+                described(schema)
+        if status != "STARTING" and schema is not None:
+            return schema
+        if deadline is not None and time.monotonic() > deadline:
+            raise SetupTimedOut(timeout)
+        time.sleep(pause)
+        pause = min(0.1, pause * 1.3)
+
+
+def _with_inputs(schema: Optional[Mapping[str, object]]) -> Optional[Mapping[str, object]]:
+    """The document, if it describes the model already."""
+    components = schema.get("components") if schema is not None else None
+    schemas = components.get("schemas") if isinstance(components, dict) else None
+    return schema if isinstance(schemas, dict) and ("Input" in schemas or "TrainingInput" in schemas) else None
+
+
+def _setup_logs(health: Optional[Mapping[str, object]]) -> str:
+    setup = health.get("setup") if health is not None else None
+    logs = setup.get("logs") if isinstance(setup, dict) else ""
+    return logs if isinstance(logs, str) else ""

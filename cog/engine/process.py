@@ -23,10 +23,10 @@ from typing import IO, Any, Optional, Union
 from cog.engine.signals import Shield, Stopped, exception, number_of
 from cog.errors import CogError
 
-__all__ = ["CAPTURE", "INHERIT", "NOTHING", "STDERR", "Child", "Finished", "ProcessFailed", "ProgramMissing"]
+__all__ = ["CAPTURE", "DIRECT", "INHERIT", "NOTHING", "STDERR", "Child", "Finished", "ProcessFailed", "ProgramMissing"]
 __all__ += ["Stopped", "run", "signal_name"]
 
-INHERIT, CAPTURE, STDERR, NOTHING = "inherit", "capture", "stderr", "nothing"
+INHERIT, CAPTURE, STDERR, DIRECT, NOTHING = "inherit", "capture", "stderr", "direct", "nothing"
 TAIL_LINES = 20
 STOP_SECONDS = 5.0
 
@@ -84,7 +84,8 @@ def run(
     """Run a program to its end.
 
     stdin: INHERIT, NOTHING, or the bytes to write.
-    stdout: INHERIT, CAPTURE, STDERR (to our standard error, or to `line`) or NOTHING.
+    stdout: INHERIT, CAPTURE, STDERR (to our standard error, or to `line`), DIRECT (to our standard
+        error even when there is a `line`) or NOTHING.
     stderr: INHERIT (or to `line`, the tail kept), or CAPTURE (the tail kept, nothing shown).
     line: gets standard error, and standard output too when that is STDERR, line by line.
     check: a status other than 0 raises ProcessFailed(what).
@@ -97,6 +98,7 @@ def run(
         (stdin == INHERIT and _terminal(0))
         or (not by_lines and stderr == INHERIT and _terminal(2))
         or (stdout == INHERIT and _terminal(1))
+        or (stdout == DIRECT and _terminal(2))
     )
     with Shield():
         process = _start(
