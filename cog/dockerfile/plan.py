@@ -27,6 +27,7 @@ from cog.dockerfile.instructions import (
 )
 
 CONTEXT = "cog"  # the named build context that holds what the tool brings along
+PROJECT = "project"  # the named build context that is the project, where the main one hides its weights
 RUNTIME = "/opt/cog"
 REQUIREMENTS = "/opt/cog-build/requirements.txt"
 VENV = "/opt/venv"
@@ -85,6 +86,7 @@ class PlanOptions:
     code: bool = True  # False: the base for run, predict, serve and train, which mount the code
     weights_image: str = ""
     weights: tuple[str, ...] = ()  # folders and files that come from the weights image
+    weights_inline: bool = False  # a stage instead of an image: for builders that see no local images
     secrets: tuple[str, ...] = ()  # ids of the secrets that are given
     local_sources: tuple[str, ...] = ()  # wheels and folders of the project that pip needs
     config_file: str = "cog.yaml"
@@ -98,10 +100,7 @@ class PlanOptions:
 
 def plan(config: Config, resolution: Resolution, options: PlanOptions) -> tuple[Instruction, ...]:
     steps: list[Instruction] = []
-    if options.weights:
-        steps.append(
-            From(options.weights_image, alias="weights", because="--separate-weights: big files have an image of their own")
-        )
+    steps += weights_source(options)
     steps += base(resolution, options)  # changes: with python_version, cuda, gpu
     steps += variables(config, resolution)  # with `environment`
     steps += certificates(options)
@@ -115,6 +114,17 @@ def plan(config: Config, resolution: Resolution, options: PlanOptions) -> tuple[
     if options.code:
         steps += code(options)  # with every edit
     return tuple(map(staged, steps)) if options.staged else tuple(steps)
+
+
+def weights_source(options: PlanOptions) -> list[Instruction]:
+    if not options.weights:
+        return []
+    if options.weights_inline:
+        return [
+            From("scratch", alias="weights", because="--separate-weights: big files have a stage of their own"),
+            *(Copy((path,), f"/src/{path}", source=PROJECT) for path in options.weights),
+        ]
+    return [From(options.weights_image, alias="weights", because="--separate-weights: big files have an image of their own")]
 
 
 def weights_plan(options: PlanOptions) -> tuple[Instruction, ...]:
@@ -170,7 +180,7 @@ def gpu_variables(resolution: Resolution) -> list[tuple[str, str]]:
 
 
 def on_cuda(resolution: Resolution) -> bool:
-    return resolution.base_image.startswith("nvidia/cuda:")
+    return resolution.base_kind == "cuda"
 
 
 def certificates(options: PlanOptions) -> list[Instruction]:
@@ -289,10 +299,11 @@ def requirements(resolution: Resolution, options: PlanOptions) -> list[Instructi
                 " && if command -v strip >/dev/null; then find / -xdev -type f -name '*python*.so'"
                 " -not -name '*cpython*' -exec strip -S {} +; fi"
             )
+        files = ("requirements.txt", "constraints.txt") if resolution.constraints else ("requirements.txt",)
         steps += [
             Copy(
-                ("requirements.txt",),
-                REQUIREMENTS,
+                files,
+                REQUIREMENTS if len(files) == 1 else REQUIREMENTS.rpartition("/")[0] + "/",
                 source=CONTEXT,
                 because=resolution.reasons.get("requirements", "") or "the requirements, resolved",
             ),

@@ -15,7 +15,6 @@ from typing import Optional
 from cog.compat import Resolution
 from cog.config import Config
 from cog.dockerfile.instructions import Copy, From, Instruction, Label
-from cog.dockerfile.plan import CONTEXT
 
 VERSION = "run.cog.version"
 CONFIG = "run.cog.config"
@@ -41,10 +40,9 @@ class Sealed:
     dropped: tuple[str, ...]  # labels too long for either
 
 
-def seal(image: str, labels: Mapping[str, str], *, schema: bool = True, staged: bool = False) -> Sealed:
-    steps: list[Instruction] = [From(image)]
-    if schema:
-        steps.append(Copy(("openapi_schema.json",), SCHEMA_FILE, source="" if staged else CONTEXT))
+def seal(image: str, labels: Mapping[str, str]) -> Sealed:
+    """The build context of this step is a folder with the schema file and nothing else."""
+    steps: list[Instruction] = [From(image), Copy(("openapi_schema.json",), SCHEMA_FILE)]
     arguments: list[str] = []
     dropped: list[str] = []
     for name, value in labels.items():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cog.compat.requirements import inline
+from cog.compat import inline
 from cog.config import Config, parse
 from cog.dockerfile.ignore import Ignore, split
 from cog.errors import CogError
@@ -20,6 +20,7 @@ PARENTS = 100
 
 class ConfigNotFound(CogError):
     code = "config-not-found"
+    category = "config-not-found"
 
     def __init__(self, name: str, start: Path) -> None:
         super().__init__(
@@ -31,6 +32,7 @@ class ConfigNotFound(CogError):
 
 class RequirementsMissing(CogError):
     code = "requirements-file"
+    category = "requirements-file"
 
     def __init__(self, name: str, missing: str, why: str) -> None:
         super().__init__(
@@ -43,6 +45,7 @@ class RequirementsMissing(CogError):
 
 class ConfigUnreadable(CogError):
     code = "config-unreadable"
+    category = "yaml-parse"
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def requirement_lines(directory: Path, config: Config) -> list[str]:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise RequirementsMissing(name, path, reason) from error
 
-    return inline(name, read)
+    return inline(read(name), read, path=name)
 
 
 def ignore_lines(directory: Path) -> list[str]:

@@ -1,0 +1,32 @@
+"""Names of images: derived from a folder, compared, extended."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 26
+
+
+def derived(folder: str) -> str:
+    """`My_Model.v2` -> `cog-mymodelv2`; what remains must be a name that registries accept."""
+    name = re.sub(r"[^a-z0-9-]", "", folder.lower().replace(" ", "-"))[:LONGEST]
+    name = re.sub(r"-{3,}", "--", name).strip("-")
+    if not name.startswith("cog-"):
+        name = f"cog-{name}" if name else "cog-model"
+    return name
+
+
+def full(image: str) -> str:
+    """The name as the engine lists it: with a tag, without the default registry."""
+    for prefix in ("docker.io/", "index.docker.io/"):
+        if image.startswith(prefix):
+            image = image[len(prefix) :]
+    if image.startswith("library/"):
+        image = image[len("library/") :]
+    if "@" in image:
+        return image
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
+def weights_of(image: str) -> str:
+    return f"{image.partition('@')[0]}-weights"

@@ -1,0 +1,321 @@
+"""What docker printed -> what went wrong, why, and what to do. Pure: text in, errors out.
+
+Strategy: nothing is checked before it is needed, since that would cost every build a few calls
+of docker; a call that failed is explained afterwards, from its words. The tables go from the
+special to the general: the first line that fits is the cause.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from cog.errors import CogError
+
+STEP_TAIL = 20
+
+
+class DockerMissing(CogError):
+    code = "docker-missing"
+    category = "docker"
+
+    def __init__(self, program: str) -> None:
+        super().__init__(
+            f"{program} is not installed",
+            why="images are built and run by Docker, and there is no such program on the PATH",
+            fix="install Docker (https://docs.docker.com/get-docker/), or run the model without it: `cog predict --engine local`",
+        )
+
+
+class DaemonDown(CogError):
+    code = "docker-daemon-down"
+    category = "docker"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            "the Docker daemon does not answer",
+            why=text,
+            fix="start it (`sudo systemctl start docker`, or Docker Desktop) and check DOCKER_HOST and `docker context ls`",
+        )
+
+
+class SocketDenied(CogError):
+    code = "docker-permission"
+    category = "docker"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            "you may not use the Docker daemon's socket",
+            why=text,
+            fix="join its group: `sudo usermod -aG docker $USER`, then log in again",
+        )
+
+
+class BuildxMissing(CogError):
+    code = "buildx-missing"
+    category = "docker"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "docker has no buildx",
+            why="cog builds with BuildKit, and `docker buildx` is its client",
+            fix="install the plugin: `apt-get install docker-buildx-plugin`, or https://docs.docker.com/go/buildx/",
+        )
+
+
+class BuilderTooOld(CogError):
+    code = "buildkit-too-old"
+    category = "docker"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            "the builder of this Docker is too old",
+            why=text,
+            fix="use Docker 20.10 or newer with buildx 0.8 or newer, or another builder: `docker buildx create --use`",
+        )
+
+
+class BuildFailed(CogError):
+    code = "build-failed"
+    category = "docker"
+
+    def __init__(self, step: str, tail: str, hint: str, *, what: str = "") -> None:
+        super().__init__(
+            what or (f"the build failed at: {step}" if step else "the build failed"),
+            why=tail,
+            fix=hint or "look at the lines above; `cog debug --explain` shows the Dockerfile and why each line is there",
+        )
+        self.step, self.tail, self.hint = step, tail, hint
+
+
+class BaseImageMissing(BuildFailed):
+    code = "base-image-missing"
+
+
+class NoDisk(BuildFailed):
+    code = "no-disk"
+
+
+class NoNetwork(BuildFailed):
+    code = "no-network"
+
+
+class PackageNotFound(BuildFailed):
+    code = "package-not-found"
+
+
+class WheelMismatch(BuildFailed):
+    code = "wheel-for-another-python"
+
+
+class OutOfMemory(BuildFailed):
+    code = "build-out-of-memory"
+
+
+class ImageMissing(CogError):
+    code = "image-missing"
+    category = "docker"
+
+    def __init__(self, image: str, text: str) -> None:
+        super().__init__(
+            f"{image} cannot be pulled",
+            why=text,
+            fix=f"check the name; if the registry wants a login, run `docker login {registry_of(image)}`".rstrip(),
+        )
+
+
+class RegistryRefused(CogError):
+    code = "registry-refused"
+    category = "docker"
+
+
+class DockerFailed(CogError):
+    """Docker said no, and we know no more than it said."""
+
+    code = "docker-failed"
+    category = "docker"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The interesting parts of a failed build's output."""
+
+    step: str  # "RUN pip install ...", as the Dockerfile has it
+    tail: str  # the last lines that the step printed
+    error: str  # BuildKit's own last word
+
+
+ERROR = re.compile(r"^ERROR: (?:failed to (?:build|solve): )*(.*)$")
+HEADING = re.compile(r"^ ?> (?:\[[^\]]*\] ?)?(.*?):?$")
+NUMBERED = re.compile(r"^(?:#\d+ )?\d+(?:\.\d+)? ?")
+CURSOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def read_failure(lines: Sequence[str]) -> Failure:
+    """Find the failing step in what buildx printed: between two rules at the end, under its heading."""
+    plain = [CURSOR.sub("", line).rstrip() for line in lines]
+    error = next((match[1] for match in map(ERROR.match, reversed(plain)) if match), "")
+    rules = [number for number, line in enumerate(plain) if line == "------"]
+    if len(rules) >= 2:
+        heading, *tail = plain[rules[-2] + 1 : rules[-1]] or [""]
+        match = HEADING.match(heading)
+        told = [NUMBERED.sub("", line) for line in tail if line.strip()]
+        return Failure(match[1].strip() if match else heading.strip(), "\n".join(told[-STEP_TAIL:]), error)
+    return Failure("", "\n".join(line for line in plain[-STEP_TAIL:] if line.strip()), error)
+
+
+OFFLINE = re.compile(
+    r"no such host|temporary failure in name resolution|temporary failure resolving|name or service not known"
+    r"|network is unreachable|could not resolve|failed to establish a new connection|connection refused"
+    r"|connection timed out|i/o timeout|tls handshake timeout|connection reset by peer|nameresolutionerror"
+    r"|could not connect to|dns error|failed to fetch|max retries exceeded",
+    re.I,
+)
+CERTIFICATE = re.compile(r"certificate_verify_failed|certificate verify failed|x509: certificate signed by unknown", re.I)
+NO_SPACE = re.compile(r"no space left on device|disk quota exceeded|\[errno 28\]|not enough (?:free )?space", re.I)
+KILLED = re.compile(r"exit code: 137|^killed$|memoryerror|cannot allocate memory|out of memory", re.I | re.M)
+NO_PIP_PACKAGE = re.compile(r"no matching distribution found for ([^\s]+)", re.I)
+NO_APT_PACKAGE = re.compile(r"(?:unable to locate package|has no installation candidate|couldn't find any package)\s*([^\s]*)", re.I)
+OTHER_PYTHON = re.compile(
+    r"is not a supported wheel on this platform|requires a different python|requires-python"
+    r"|ignored the following versions that require a different python",
+    re.I,
+)
+NO_COMPILER = re.compile(r"(gcc|cc|g\+\+|make|cmake|cargo|rustc)['\"]?:? (?:command )?(?:not found|failed: no such file)", re.I)
+NO_PROGRAM = re.compile(r"(?:/bin/sh: \d+: |sh: )([^\s:]+): (?:command )?not found|cannot find command '(\w+)'", re.I)
+NO_BASE = re.compile(r"failed to resolve source metadata for ([^\s:]+(?::[\w.-]+)?)|pull access denied for ([^\s,]+)", re.I)
+NOT_FOUND = re.compile(r"not found|does not exist|manifest unknown|pull access denied|repository does not exist", re.I)
+NO_NAMED_CONTEXT = re.compile(
+    r"library/cog(?::latest)?\b|unknown flag: --build-context|\"?cog\"?: (?:pull access denied|not found)"
+    r"|invalid from flag value cog|failed to (?:load|parse|solve)[^\n]*: cog: ",
+    re.I,
+)
+NO_MOUNTS = re.compile(r"the --mount option requires buildkit|unknown flag: mount", re.I)
+
+
+def explain_build(lines: Sequence[str], *, base: str = "") -> BuildFailed:
+    """A failed build as an error that names the step, its last lines and, when known, the cause."""
+    failure = read_failure(lines)
+    told = failure.tail or failure.error
+    whole = f"{failure.tail}\n{failure.error}"
+    exit_code = re.search(r"exit code: (\d+)", failure.error)
+    why = told if not exit_code else f"{told}\n(exit status {exit_code[1]})".lstrip()
+    step = failure.step
+    if NO_SPACE.search(whole):
+        return NoDisk(step, why, "make room: `docker system df` shows what is used, `docker builder prune` frees the build cache",
+                      what="the disk is full")
+    missing = NO_BASE.search(whole)
+    if missing and (not step or "internal" in step or step.startswith(("FROM", "load metadata")) or step == missing[1]):
+        image = base or missing[1] or missing[2]
+        if OFFLINE.search(failure.error) or OFFLINE.search(failure.tail):
+            return NoNetwork(step, failure.error or told,
+                             f"pull it where there is a network (`docker pull {image}`, `docker save`, `docker load`), or name a mirror: `--registry-mirror HOST`",
+                             what=f"the base image {image} is not here and its registry cannot be reached")
+        if NOT_FOUND.search(whole):
+            return BaseImageMissing(step, failure.error or told,
+                                    "correct `python_version` (or `cuda`) in cog.yaml; `cog debug --explain` says why this image was chosen",
+                                    what=f"the base image {image} does not exist")
+    if KILLED.search(whole):
+        return OutOfMemory(step, why, "give Docker more memory (Docker Desktop: Settings, Resources), or build with less in parallel")
+    if CERTIFICATE.search(whole):
+        return NoNetwork(step, why, "a proxy seems to replace certificates: set COG_CA_CERT to the file of its certificate authority")
+    if OTHER_PYTHON.search(whole):
+        return WheelMismatch(step, why, "the package has no release for this Python: change `python_version` in cog.yaml, or the version of the package")
+    if NO_APT_PACKAGE.search(whole):
+        name = NO_APT_PACKAGE.search(whole)
+        assert name is not None
+        return PackageNotFound(step, why, f"correct {name[1] or 'the name'} in `system_packages`; the base image's distribution may call it otherwise")
+    if OFFLINE.search(whole):
+        return NoNetwork(step, why, "check the network and HTTP_PROXY, HTTPS_PROXY, NO_PROXY (they are passed to the build); docs/air-gap.md says how to build without one")
+    if NO_PIP_PACKAGE.search(whole):
+        found = NO_PIP_PACKAGE.search(whole)
+        assert found is not None
+        return PackageNotFound(step, why, f"correct {found[1]} in the requirements: that name and version must exist for this Python and platform")
+    compiler = NO_COMPILER.search(whole)
+    if compiler:
+        return BuildFailed(step, why, f"the image has no {compiler[1]}: add build-essential to `system_packages` in cog.yaml (or {compiler[1]} itself)")
+    program = NO_PROGRAM.search(whole)
+    if program:
+        name_of = program[1] or program[2]
+        return BuildFailed(step, why, f"the image has no program {name_of}: add the package that brings it to `system_packages` in cog.yaml")
+    return BuildFailed(step, why, "")
+
+
+def needs_staging(lines: Sequence[str]) -> bool:
+    """Whether a build failed only because the builder knows no named contexts."""
+    return bool(NO_NAMED_CONTEXT.search("\n".join(lines)))
+
+
+def explain_docker(text: str) -> Optional[CogError]:
+    """What stands between us and the daemon, when it is that."""
+    last = meaningful(text)
+    if re.search(r"permission denied while trying to connect|dial unix [^\n]*permission denied", text, re.I):
+        return SocketDenied(last)
+    if re.search(
+        r"cannot connect to the docker daemon|is the docker daemon running|error during connect"
+        r"|failed to connect to the docker api|dial unix [^\n]*(?:no such file|connection refused)"
+        r"|unable to resolve docker endpoint|context \"[^\"]*\" (?:not found|does not exist)",
+        text,
+        re.I,
+    ):
+        return DaemonDown(last)
+    if re.search(
+        r"'buildx' is not a docker command|unknown command: docker buildx|unknown shorthand flag|unknown flag: --(?:file|builder)"
+        r"|buildx component is missing|docker-buildx: no such file",
+        text,
+        re.I,
+    ):
+        return BuildxMissing()
+    if NO_MOUNTS.search(text):
+        return BuilderTooOld(last)
+    return None
+
+
+def explain_push(image: str, text: str) -> CogError:
+    registry = registry_of(image) or "the registry"
+    last = meaningful(text)
+    if re.search(r"name_unknown|404|not found|does not exist", text, re.I) and not re.search(r"denied|unauthorized", text, re.I):
+        return RegistryRefused(
+            f"{registry} does not know {image}",
+            why=last,
+            fix="create the repository (or model) there first, and check that you are logged in as its owner;"
+            " with sudo, docker uses root's credentials",
+        )
+    if re.search(r"unauthorized|authentication required|denied|no basic auth|403|401", text, re.I):
+        login = f"docker login {registry_of(image)}".strip()
+        return RegistryRefused(
+            f"{registry} refused {image}",
+            why=last,
+            fix=f"log in with an account that may push there: `{login}`; with sudo, docker uses root's credentials",
+        )
+    if OFFLINE.search(text):
+        return RegistryRefused(
+            f"{registry} cannot be reached", why=last, fix="check the name of the image and the network, then push again: the build is kept"
+        )
+    return RegistryRefused(f"{image} was not pushed", why=last, fix=f"try `docker push {image}` to see more")
+
+
+NO_DRIVER = (
+    "could not select device driver",
+    "nvidia-container-cli: initialization error",
+    "failed to discover gpu vendor",
+    "unresolvable cdi devices nvidia.com/gpu",
+)
+
+
+def no_gpu_driver(text: str) -> bool:
+    return any(words in text.lower() for words in NO_DRIVER)
+
+
+def registry_of(image: str) -> str:
+    """The registry that a name says, or nothing for Docker Hub."""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else ""
+
+
+def meaningful(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("See 'docker", "Run 'docker"))]
+    return lines[-1] if lines else ""
