@@ -173,7 +173,7 @@ def _same_on_every_version(error: json.JSONDecodeError) -> Tuple[str, int]:
 
 
 def _broken(why: str, position: int) -> DocumentInvalid:
-    problem = {"loc": ["body", position], "msg": "JSON decode error", "type": "json_invalid"}
+    problem: Dict[str, object] = {"loc": ["body", position], "msg": "JSON decode error", "type": "json_invalid"}
     problem.update(ctx={"error": why}, input={})
     return DocumentInvalid(422, json.dumps({"detail": [problem]}, separators=(",", ":")).encode())
 
