@@ -81,7 +81,7 @@ def entries(release_url: str, built: str) -> Iterator[tuple[str, bytes]]:
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0{len(files[name])}\0".encode() + files[name])
-    door = files.pop("cog/cli/archive_main.py").decode()
+    door = (ROOT / "vendor" / "archive_main.py").read_text()
     for word, value in (("@VERSION@", version()), ("@BUILT@", built), ("@DIGEST@", digest.hexdigest()[:20])):
         door = door.replace(word, value)
     files["__main__.py"] = door.encode()

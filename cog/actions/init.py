@@ -94,10 +94,16 @@ jobs:
 
       # Put cog.pyz in the repository, or download the release that you use here.
       - name: Log in
-        run: echo "${{ secrets.REGISTRY_PASSWORD }}" | docker login -u "${{ secrets.REGISTRY_USER }}" --password-stdin "$(echo "${{ inputs.image }}" | cut -d/ -f1)"
+        env:
+          USER: ${{ secrets.REGISTRY_USER }}
+          PASSWORD: ${{ secrets.REGISTRY_PASSWORD }}
+          IMAGE: ${{ inputs.image }}
+        run: echo "$PASSWORD" | docker login --username "$USER" --password-stdin "${IMAGE%%/*}"
 
       - name: Build and push
-        run: python3 cog.pyz push "${{ inputs.image }}"
+        env:
+          IMAGE: ${{ inputs.image }}
+        run: python3 cog.pyz push "$IMAGE"
 """
 
 FILES = (

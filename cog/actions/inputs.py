@@ -151,6 +151,7 @@ def typed(pairs: Mapping[str, Sequence[str]], schema: Schema, read: Read, comman
 
 
 _MISSING = "missing required input"
+_OBJECT = "write an object, as in --json '{\"prompt\": \"hello\"}'"
 
 
 def from_json(text: str, *, read: Read, standard_input: Callable[[], str]) -> dict[str, Json]:
@@ -164,9 +165,9 @@ def from_json(text: str, *, read: Read, standard_input: Callable[[], str]) -> di
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InputSyntax(f"{where} is not JSON: {error}", fix="write an object, as in --json '{\"prompt\": \"hello\"}'") from error
+        raise InputSyntax(f"{where} is not JSON: {error}", fix=_OBJECT) from error
     if not isinstance(value, dict):
-        raise InputSyntax(f"{where} is not a JSON object", fix="write an object, as in --json '{\"prompt\": \"hello\"}'")
+        raise InputSyntax(f"{where} is not a JSON object", fix=_OBJECT)
     return value
 
 

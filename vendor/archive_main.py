@@ -19,7 +19,7 @@ if sys.argv[1:] == ["--version"]:
     sys.stdout.write("cog version @VERSION@ (built @BUILT@)\n")
     sys.exit(0)
 
-import os  # noqa: E402
+import os
 
 _archive = os.path.abspath(sys.path[0])
 _digest = "@DIGEST@"
@@ -40,13 +40,13 @@ sys.path[0] = _archive
 if _trusted:
     sys.path[0] = _place
 elif _place and not {"-h", "--help", "help", "completion", "install"}.intersection(sys.argv[1:]) and sys.argv[1:]:
-    from cog.cli.unpacked import unpack  # noqa: E402
+    from cog.cli.unpacked import unpack
 
     if unpack(_archive, _home, os.path.basename(_place)):
         for _name in [name for name in sys.modules if name == "cog" or name.startswith("cog.")]:
             del sys.modules[_name]
         sys.path[0] = _place
 
-from cog.__main__ import main  # noqa: E402
+from cog.__main__ import main
 
 sys.exit(main())
