@@ -26,6 +26,7 @@ EXCUSED = {
     ("cog.compat.tables", "os"): "the one reader of the tables: they are files beside it",
     ("cog.compat.tables", "pathlib"): "the one reader of the tables",
     ("cog.compat.tables", "open"): "the one reader of the tables",
+    (f"{_R}.lifecycle.prediction", "_thread"): "the lock that whoever reads or changes a prediction holds",
     (f"{_R}.lifecycle.clock", "time"): "formats the times that others pass in",
     (f"{_R}.web.body", "tempfile"): "a long body is spooled into an unlinked file",
     (f"{_R}.web.body", "os"): "a long body is spooled into an unlinked file",

@@ -60,10 +60,17 @@ def names() -> frozenset[str]:
     return frozenset(module.name for module in modules())
 
 
-def imports(module: Module) -> Iterator[tuple[int, str]]:
-    """Line and full dotted name of everything that `module` imports, at its top or later, by any spelling."""
+def imports(module: Module, *, types: bool = True) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of everything that `module` imports, at its top or later, by any spelling.
+
+    `types=False` leaves out what stands under `if TYPE_CHECKING:`, which never happens at run time.
+    """
     package = module.name if module.is_package else module.name.rpartition(".")[0]
-    for node in ast.walk(module.tree()):
+    tree = module.tree()
+    unseen = set() if types else {id(inner) for node in ast.walk(tree) if _for_types(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -79,6 +86,10 @@ def imports(module: Module) -> Iterator[tuple[int, str]]:
             late = _late_import(node)
             if late is not None:
                 yield node.lineno, late
+
+
+def _for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _late_import(call: ast.Call) -> str | None:
