@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-from .requirements import (
-    ConstraintLine,
-    RequirementsFileMissing,
-    inline,
-    requirement_lines,
-)
+from .requirements import ConstraintLine, RequirementsLoop, inline
 from .resolution import CompatError, Note, Resolution
 from .solver import resolve
 from .tables import CompatFileInvalid, Tables, load_tables
@@ -20,11 +15,10 @@ __all__ = [
     "CompatFileInvalid",
     "ConstraintLine",
     "Note",
-    "RequirementsFileMissing",
+    "RequirementsLoop",
     "Resolution",
     "Tables",
     "inline",
     "load_tables",
-    "requirement_lines",
     "resolve",
 ]

@@ -4,27 +4,22 @@ importing this package loads neither; parse() does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Mapping
+from typing import Callable
 
-from .problems import ConfigInvalid, ConfigNotFound, Mark, Problem, Source
+from .problems import ConfigInvalid, Mark, Problem, Source
 from .values import Build, Concurrency, Config, Mount, RunItem
-
-if TYPE_CHECKING:
-    from ..compat import Resolution
 
 __all__ = [
     "Build",
     "Concurrency",
     "Config",
     "ConfigInvalid",
-    "ConfigNotFound",
     "Mark",
     "Mount",
     "Problem",
     "RunItem",
     "Source",
     "check_files",
-    "label",
     "parse",
 ]
 
@@ -47,10 +42,3 @@ def check_files(config: Config, exists: Callable[[str], bool]) -> None:
     from .rules import check_files as implementation
 
     implementation(config, exists)
-
-
-def label(config: Config, resolution: Resolution) -> Mapping[str, object]:
-    """The completed configuration as JSON-able data: content of the label run.cog.config."""
-    from .label import label as implementation
-
-    return implementation(config, resolution)

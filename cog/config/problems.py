@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import CogError
 
-__all__ = ["ConfigInvalid", "ConfigNotFound", "Mark", "Problem", "Source"]
+__all__ = ["ConfigInvalid", "Mark", "Problem", "Source"]
 
 Where = Tuple[Union[str, int], ...]  # ("build", "run", 0, "command")
 
@@ -124,16 +123,3 @@ class ConfigInvalid(CogError):
         head = f"{self.problems[0].path} has {len(self.problems)} problems"
         return "\n\n".join([head, *(problem.report() for problem in self.problems)])
 
-
-class ConfigNotFound(CogError):
-    """Neither this directory nor any above it holds the file."""
-
-    code = "config-not-found"
-    category = "config-not-found"
-
-    def __init__(self, start: "Union[str, os.PathLike[str]]", name: str = "cog.yaml") -> None:
-        super().__init__(
-            f"no {name} in {os.fspath(start)} or any directory above it",
-            why="the directory that holds it is the project directory",
-            fix=f"change to your project, or run `cog init` to create a {name}",
-        )

@@ -270,7 +270,8 @@ def _commands(look: _Look) -> Iterator[Problem]:
     places: List[Tuple[Where, str]] = []
     run = look.value("build", "run")
     for index in range(len(run) if isinstance(run, list) else 0):
-        for where in (("build", "run", index), ("build", "run", index, "command")):
+        here: Where = ("build", "run", index)
+        for where in (here, (*here, "command")):
             text = look.text(*where)
             if text is not None:
                 places.append((where, text))
@@ -304,7 +305,7 @@ def _mounts(look: _Look) -> Iterator[Problem]:
         mounts = item.get("mounts") if isinstance(item, dict) else None
         for number in range(len(mounts) if isinstance(mounts, list) else 0):
             for name in ("id", "target"):
-                where = ("build", "run", index, "mounts", number, name)
+                where: Where = ("build", "run", index, "mounts", number, name)
                 text = look.text(*where)
                 if text is not None and not re.fullmatch(r"[^\s,]+", text):
                     yield problem_at(
