@@ -93,7 +93,8 @@ class _KnowsWebp:
     def find_spec(name: str, path: object = None, target: object = None) -> object:
         if name != "mimetypes":
             return None
-        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not _KnowsWebp]
+        hook: object = _KnowsWebp
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not hook]
         for finder in sys.meta_path:
             spec = finder.find_spec(name, path, target)  # type: ignore[arg-type]
             if spec is not None:

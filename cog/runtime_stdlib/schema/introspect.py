@@ -16,10 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
-SUPPORTED = (
-    "Supported input types are: str, int, float, bool, cog.File, cog.Path, cog.Secret, "
-    "or a Union or List of those types."
-)
+SUPPORTED = "Supported input types are: str, int, float, bool, cog.File, cog.Path, cog.Secret, or a Union or List of those types."
 NO_RETURN_TYPE = """You must set an output type. If your model can return multiple output types, \
 you can explicitly set `Any` as the output type.
 
@@ -80,11 +77,10 @@ def written_function(function: Any) -> Any:
         return found
     if hasattr(found, "func") and hasattr(found, "keywords"):  # functools.partial
         return written_function(found.func)
-    call = getattr(type(found), "__call__", None)
-    if not isinstance(found, type) and hasattr(call, "__code__"):
-        return a.unwrap(call)
     if not callable(found):
         raise TypeError("%r is not a callable object" % (function,))
+    if not isinstance(found, type) and hasattr(type(found).__call__, "__code__"):
+        return a.unwrap(type(found).__call__)
     return found
 
 
@@ -95,8 +91,8 @@ def flags_of(function: Any) -> int:
     while function is not None and seen < 100:
         inner = getattr(function, "__func__", function)
         code = getattr(inner, "__code__", None)
-        if code is None and not isinstance(inner, type):
-            code = getattr(getattr(type(inner), "__call__", None), "__code__", None)
+        if code is None and callable(inner) and not isinstance(inner, type):
+            code = getattr(type(inner).__call__, "__code__", None)
         if code is not None:
             flags |= code.co_flags
         function = getattr(inner, "__wrapped__", None) or getattr(inner, "func", None)
@@ -130,10 +126,7 @@ def parameters_of(function: Any, *, skip_self: bool = False) -> List[Parameter]:
     defaults.update(getattr(plain, "__kwdefaults__", None) or {})
     first = 1 if (bound or skip_self) and count else 0
     if code.co_posonlyargcount > first:
-        raise TypeError(
-            "The parameter `%s` is positional-only, but inputs are passed by name: remove the `/`."
-            % names[first]
-        )
+        raise TypeError("The parameter `%s` is positional-only, but inputs are passed by name: remove the `/`." % names[first])
     rest = code.co_varnames[count + keyword_only :]
     for flag, stars in ((VARARGS, "*"), (VARKEYWORDS, "**")):
         if code.co_flags & flag:
@@ -145,9 +138,7 @@ def parameters_of(function: Any, *, skip_self: bool = False) -> List[Parameter]:
 def refused_variadic(name: str, stars: str, hints: Dict[str, Any]) -> TypeError:
     if name not in hints:
         return TypeError("No input type provided for parameter `%s`. %s" % (name, SUPPORTED))
-    return TypeError(
-        "The parameter `%s%s` cannot be an input: each input needs a name of its own." % (stars, name)
-    )
+    return TypeError("The parameter `%s%s` cannot be an input: each input needs a name of its own." % (stars, name))
 
 
 def parameters_by_inspect(function: Any, *, skip_self: bool) -> List[Parameter]:
@@ -259,16 +250,12 @@ def add_options(spec: InputSpec, info: Any) -> None:
         spec.accept = info.accept if isinstance(info.accept, str) else ",".join(info.accept)
     if info.choices is not None:
         if spec.shape.kind not in ("str", "int"):
-            raise TypeError(
-                "The input %s uses the option choices. Choices can only be used with str or int types." % name
-            )
+            raise TypeError("The input %s uses the option choices. Choices can only be used with str or int types." % name)
         choices = tuple(info.choices)
         wanted = str if spec.shape.kind == "str" else int
         for choice in choices:
             if not isinstance(choice, wanted):
-                raise TypeError(
-                    "The input %s is %s, but its choice %r is not." % (name, wanted.__name__, choice)
-                )
+                raise TypeError("The input %s is %s, but its choice %r is not." % (name, wanted.__name__, choice))
         if not choices:
             raise ValueError("The input %s has an empty list of choices." % name)
         spec.choices = choices
@@ -429,8 +416,7 @@ class InputTypes:
 
     def refused(self, annotation: Any) -> TypeError:
         return TypeError(
-            "Unsupported input type %s for parameter `%s`. %s"
-            % (a.readable(annotation), self._parameter, SUPPORTED)
+            "Unsupported input type %s for parameter `%s`. %s" % (a.readable(annotation), self._parameter, SUPPORTED)
         )
 
 
@@ -458,9 +444,7 @@ def all_annotations(cls: Any) -> Dict[str, Any]:
 # -- outputs
 
 TIMES = {"datetime": "datetime", "date": "date", "time": "time", "timedelta": "timedelta"}
-ARRAY_LIBRARIES = frozenset(
-    "numpy torch pandas jax jaxlib tensorflow cupy polars pyarrow scipy xarray array mlx".split()
-)
+ARRAY_LIBRARIES = frozenset("numpy torch pandas jax jaxlib tensorflow cupy polars pyarrow scipy xarray array mlx".split())
 
 
 class Outputs:

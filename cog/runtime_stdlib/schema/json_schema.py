@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Dict
 
 
 def for_openapi(schema: Any) -> Any:
@@ -13,7 +13,7 @@ def for_openapi(schema: Any) -> Any:
         return [for_openapi(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {}
+    made: Dict[str, Any] = {}
     for key, value in schema.items():
         if key == "properties":
             made[key] = {name: for_openapi(item) for name, item in value.items()}

@@ -110,9 +110,7 @@ class Field:
 
     __slots__ = ("default", "description", "name", "required", "shape")
 
-    def __init__(
-        self, name: str, shape: Shape, *, required: bool, default: Any = MISSING, description: str = ""
-    ) -> None:
+    def __init__(self, name: str, shape: Shape, *, required: bool, default: Any = MISSING, description: str = "") -> None:
         self.name = name
         self.shape = shape
         self.required = required

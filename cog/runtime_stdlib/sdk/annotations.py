@@ -15,10 +15,12 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Tuple
+    from typing import Any, Dict, List, Tuple
+
 
 class Unresolved(TypeError):
     """A name in a quoted annotation leads nowhere."""
+
 
 class Parts:
     """An annotation taken apart.
@@ -43,11 +45,13 @@ class Parts:
         self.metadata = metadata  # of Annotated
         self.optional = optional  # of a union or literal: None was among the members
 
+
 class Union:
     """`A | B` where the running Python cannot say it."""
 
     def __init__(self, args: Tuple[Any, ...]) -> None:
         self.__args__ = args
+
 
 class Generic:
     """`list[A]` where the running Python cannot say it."""
@@ -55,6 +59,7 @@ class Generic:
     def __init__(self, origin: Any, args: Tuple[Any, ...]) -> None:
         self.__origin__ = origin
         self.__args__ = args
+
 
 # collections.abc classes by name: `typing.Iterator[X].__origin__` is one of them.
 ABSTRACT = {
@@ -74,14 +79,14 @@ ABSTRACT = {
 }
 TYPING_MODULES = ("typing", "typing_extensions")
 
+
 def special_name(annotation: Any) -> str:
     """`Union`, `Literal` ... for the special forms of typing, else ''."""
-    if getattr(annotation, "__module__", "") in TYPING_MODULES or (
-        type(annotation).__module__ in TYPING_MODULES
-    ):
+    if getattr(annotation, "__module__", "") in TYPING_MODULES or (type(annotation).__module__ in TYPING_MODULES):
         name = getattr(annotation, "_name", None) or getattr(annotation, "__name__", None)
         return name if isinstance(name, str) else ""
     return ""
+
 
 def take_apart(annotation: Any) -> Parts:
     """The parts of an annotation whose quotes have been resolved."""
@@ -102,6 +107,7 @@ def take_apart(annotation: Any) -> Parts:
     parts = _take_apart(annotation)
     parts.metadata = metadata
     return parts
+
 
 def _take_apart(annotation: Any) -> Parts:
     if annotation is None or annotation is type(None):
@@ -135,8 +141,10 @@ def _take_apart(annotation: Any) -> Parts:
         return _of_class(origin, args)
     return Parts("other", args, annotation)
 
+
 def _is_union_class(annotation: Any) -> bool:
     return annotation.__name__ == "Union" and annotation.__module__ in TYPING_MODULES
+
 
 def _flat_options(args: Tuple[Any, ...]) -> Any:
     for arg in args:
@@ -146,8 +154,9 @@ def _flat_options(args: Tuple[Any, ...]) -> Any:
         else:
             yield arg
 
+
 def _union(args: Tuple[Any, ...]) -> Parts:
-    members = []
+    members: List[Any] = []
     optional = False
     for arg in args:
         if arg is None or arg is type(None):
@@ -160,6 +169,7 @@ def _union(args: Tuple[Any, ...]) -> Parts:
         else:
             members.append(arg)
     return Parts("union", tuple(members), optional=optional)
+
 
 def _of_class(cls: Any, args: Tuple[Any, ...]) -> Parts:
     if cls is list:
@@ -180,6 +190,7 @@ def _of_class(cls: Any, args: Tuple[Any, ...]) -> Parts:
         return Parts("concatenate", args, cls)
     return Parts("class", args, cls)
 
+
 def resolve(annotation: Any, names: Dict[str, Any]) -> Any:
     """The annotation without quotes: text and forward references looked up in `names`."""
     seen = 0
@@ -193,6 +204,7 @@ def resolve(annotation: Any, names: Dict[str, Any]) -> Any:
         seen += 1
         if seen > 20:
             raise Unresolved("the annotation %r leads back to itself" % (annotation,))
+
 
 def evaluate(text: str, names: Dict[str, Any]) -> Any:
     try:
@@ -209,6 +221,7 @@ def evaluate(text: str, names: Dict[str, Any]) -> Any:
         return _by_hand(text, names)
     except SyntaxError:
         raise Unresolved("The annotation %r is not a Python expression" % (text,)) from None
+
 
 def _by_hand(text: str, names: Dict[str, Any]) -> Any:
     import ast  # only an old Python that meets a new notation needs it
@@ -245,6 +258,7 @@ def _by_hand(text: str, names: Dict[str, Any]) -> Any:
     except (NameError, TypeError, SyntaxError, ValueError) as error:
         raise Unresolved("The annotation %r cannot be evaluated: %s" % (text, error)) from None
 
+
 def own_annotations(thing: Any) -> Dict[str, Any]:
     """The annotations of a function, or of a class without those it inherits."""
     try:
@@ -262,6 +276,7 @@ def own_annotations(thing: Any) -> Dict[str, Any]:
         given: Dict[str, Any] = library.get_annotations(thing, format=library.Format.FORWARDREF)
         return given
 
+
 def names_of(function: Any) -> Dict[str, Any]:
     """Where the names in a function's quoted annotations are looked up."""
     names: Dict[str, Any] = getattr(function, "__globals__", {})
@@ -275,6 +290,7 @@ def names_of(function: Any) -> Dict[str, Any]:
                 pass
     return names
 
+
 def unwrap(function: Any) -> Any:
     """Through functools.wraps to the function that was written."""
     seen = 0
@@ -282,6 +298,7 @@ def unwrap(function: Any) -> Any:
         function = function.__wrapped__
         seen += 1
     return function
+
 
 def readable(annotation: Any) -> str:
     """A type as its user wrote it: `str`, `cog.Path`, `typing.Any`."""
@@ -298,14 +315,18 @@ def readable(annotation: Any) -> str:
         return "%s[%s]" % (readable(annotation.__origin__), ", ".join(map(readable, annotation.__args__)))
     return str(annotation)
 
+
 def is_typed_dict(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, dict) and hasattr(cls, "__total__")
+
 
 def is_named_tuple(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
 
+
 def is_enum(cls: Any) -> bool:
     return isinstance(cls, type) and hasattr(cls, "__members__") and hasattr(cls, "_value2member_map_")
+
 
 def is_pydantic(cls: Any) -> bool:
     """A model class of either pydantic, without importing one."""
@@ -315,5 +336,6 @@ def is_pydantic(cls: Any) -> bool:
         or isinstance(getattr(cls, "__fields__", None), dict)
         and any([base.__module__.split(".")[0] == "pydantic" for base in cls.__mro__])
     )
+
 
 Resolver = "Optional[Callable[[Any], Any]]"

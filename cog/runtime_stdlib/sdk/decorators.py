@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional, TypeVar
+    from typing import Any, Callable, TypeVar
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,8 +31,7 @@ def concurrent(max: int = 1) -> Callable[[F], F]:
     def mark(function: F) -> F:
         if max > 1 and not is_async(function):
             raise TypeError(
-                "@concurrent(max=%d) needs an async method: make %s 'async def'"
-                % (max, getattr(function, "__name__", "it"))
+                "@concurrent(max=%d) needs an async method: make %s 'async def'" % (max, getattr(function, "__name__", "it"))
             )
         function.__cog_concurrent__ = max  # type: ignore[attr-defined]
         return function
@@ -54,4 +53,4 @@ class Opaque:
 
 
 for _public in (streaming, concurrent, Opaque):
-    _public.__module__ = "cog"  # type: ignore[attr-defined]
+    _public.__module__ = "cog"

@@ -66,7 +66,7 @@ def scalar(value: Any) -> Any:
 
 def check_str(value: Any, loc: Loc, errors: Errors) -> Any:
     if isinstance(value, str):
-        return value.value if a.is_enum(type(value)) else value
+        return getattr(value, "value", value) if a.is_enum(type(value)) else value
     value = scalar(value)
     if isinstance(value, str):
         return value
@@ -174,10 +174,7 @@ def dict_of(key: Check, item: Check) -> Check:
         if not hasattr(value, "keys"):
             wrong(errors, loc, "value is not a valid dict", "type_error.dict")
             return None
-        return {
-            key(one, loc + ("__key__",), errors): item(value[one], loc + (one,), errors)
-            for one in value.keys()
-        }
+        return {key(one, loc + ("__key__",), errors): item(value[one], loc + (one,), errors) for one in value.keys()}
 
     return check
 
@@ -361,6 +358,7 @@ def _check_for_class(cls: Any) -> Check:
     if a.is_typed_dict(cls):
         return dict_of(check_any, check_any)
     if a.is_named_tuple(cls):
+
         def named(value: Any, loc: Loc, errors: Errors) -> Any:
             if isinstance(value, cls):
                 return value
@@ -372,6 +370,7 @@ def _check_for_class(cls: Any) -> Check:
 
         return named
     if module == "decimal" and cls.__name__ == "Decimal" or module == "uuid" and cls.__name__ == "UUID":
+
         def made(value: Any, loc: Loc, errors: Errors) -> Any:
             if isinstance(value, cls):
                 return value

@@ -114,7 +114,7 @@ class URLPath(Path):
 
     def __init__(self, source: str, *rest: Any) -> None:
         try:
-            super().__init__(last_segment(source) if source[:5].lower() != "data:" else "file")
+            super().__init__(last_segment(source) if source[:5].lower() != "data:" else "file")  # type: ignore[call-arg,unused-ignore]
         except TypeError:  # before 3.12 __new__ did it all
             pass
 
@@ -134,7 +134,10 @@ class URLPath(Path):
                     copy.write(block)
 
     def __str__(self) -> str:
-        return self._source
+        return getattr(self, "_source", None) or super().__str__()  # its parent, say, is a path like any
+
+    def with_segments(self, *segments: Any) -> Path:
+        return Path(*segments)
 
     def __reduce__(self) -> Any:
         return (type(self), (self._source,))

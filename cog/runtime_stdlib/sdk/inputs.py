@@ -69,14 +69,11 @@ def Input(
     """Describe a parameter of predict() or train(). Without `default` it is required."""
     if "default_factory" in unknown:
         raise TypeError(
-            "Input() takes no default_factory: give the value itself as default; "
-            "lists and dicts are copied for each prediction"
+            "Input() takes no default_factory: give the value itself as default; lists and dicts are copied for each prediction"
         )
     if unknown:
         raise TypeError("Input() got an unexpected keyword argument '%s'" % next(iter(unknown)))
-    return FieldInfo(
-        default, description, ge, le, min_length, max_length, regex, choices, deprecated, accept
-    )
+    return FieldInfo(default, description, ge, le, min_length, max_length, regex, choices, deprecated, accept)
 
 
 Input.__module__ = "cog"

@@ -244,9 +244,7 @@ def read_fields(cls: Type[Any]) -> Dict[str, ModelField]:
             if name[:1] == "_":
                 continue
             resolved = a.resolve(annotation, names)
-            if a.special_name(resolved) == "ClassVar" or (
-                a.special_name(getattr(resolved, "__origin__", None)) == "ClassVar"
-            ):
+            if a.special_name(resolved) == "ClassVar" or (a.special_name(getattr(resolved, "__origin__", None)) == "ClassVar"):
                 continue
             field = ModelField(name, resolved)
             parts = a.take_apart(resolved)

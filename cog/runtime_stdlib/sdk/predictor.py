@@ -35,9 +35,7 @@ class BaseRunner:
                 defined[name] = defined[name] or name in parent.__dict__
         wanted = "predict" if issubclass(cls, BasePredictor) else "run"
         if not defined["run"] and not defined["predict"]:
-            raise TypeError(
-                "Can't instantiate abstract class %s with abstract method %s" % (cls.__name__, wanted)
-            )
+            raise TypeError("Can't instantiate abstract class %s with abstract method %s" % (cls.__name__, wanted))
         # A predictor of 0.14 may well have a method of its own called run; a runner has no excuse.
         if wanted == "run" and defined["run"] and defined["predict"]:
             raise TypeError("%s defines both run() and predict(): keep run()" % cls.__name__)

@@ -62,8 +62,7 @@ class Metrics:
         else:
             if held is not None and kind_of(held) != kind_of(value):
                 raise TypeError(
-                    "%s is %s; delete it before it becomes %s"
-                    % (".".join(key), type(held).__name__, type(value).__name__)
+                    "%s is %s; delete it before it becomes %s" % (".".join(key), type(held).__name__, type(value).__name__)
                 )
             values[key] = value
 
@@ -146,9 +145,7 @@ def plain(value: Any) -> Any:
         found = item()
         if isinstance(found, (bool, int, float, str)):
             return found
-    raise TypeError(
-        "a metric is a number, text, bool, list or dict, not %s" % type(value).__name__
-    )
+    raise TypeError("a metric is a number, text, bool, list or dict, not %s" % type(value).__name__)
 
 
 def split_key(key: str) -> Key:

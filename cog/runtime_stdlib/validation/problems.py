@@ -109,9 +109,7 @@ def too_long(loc: Loc, limit: int) -> Problem:
 
 
 def no_match(loc: Loc, pattern: str) -> Problem:
-    return problem(
-        loc, 'string does not match regex "%s"' % pattern, "value_error.str.regex", {"pattern": pattern}
-    )
+    return problem(loc, 'string does not match regex "%s"' % pattern, "value_error.str.regex", {"pattern": pattern})
 
 
 def not_a_choice(loc: Loc, choices: Sequence[Any]) -> Problem:

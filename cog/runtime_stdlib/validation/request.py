@@ -49,6 +49,7 @@ class NoBody:
 
 
 NO_BODY = NoBody()
+NOTHING: Dict[str, Any] = {}
 
 
 class PredictionRequest:
@@ -110,9 +111,7 @@ class Inputs:
             ]
         )
         # In declaration order, required ones as placeholders: a copy of it becomes the echo.
-        self._defaults: Dict[str, Any] = {
-            item.name: None if item.required else shown_default(item) for item in spec.inputs
-        }
+        self._defaults: Dict[str, Any] = {item.name: None if item.required else shown_default(item) for item in spec.inputs}
 
     def __call__(
         self, raw: Dict[str, Any], found: List[Problem], full_echo: bool
@@ -225,13 +224,15 @@ def check_prediction(
     elif body_missing or document is None or document is NO_BODY:
         if put:
             raise InputInvalid([p.missing(("body",))])
-        document, raw = {}, None
+        document, raw = NOTHING, None
     else:
         raise InputInvalid([p.not_an_object(("body",))])
 
-    if raw is None:
-        raw = {}
-    if isinstance(raw, dict):
+    if raw is None:  # defaults apply; the echo shows them when there was no body at all
+        values, leaves, echo = inputs({}, found, full_echo)
+        if document is not NOTHING:
+            echo = b"{}"
+    elif isinstance(raw, dict):
         values, leaves, echo = inputs(raw, found, full_echo)
     else:
         values, leaves, echo = {}, NO_LEAVES, b"{}"
@@ -243,9 +244,7 @@ def check_prediction(
     return request
 
 
-def envelope(
-    document: Dict[str, Any], request: PredictionRequest, found: List[Problem], what: str
-) -> None:
+def envelope(document: Dict[str, Any], request: PredictionRequest, found: List[Problem], what: str) -> None:
     """Everything beside `input`, in the order of the reference's own record."""
     given_id = text_field(document, "id", found)
     if given_id is not None:
@@ -266,7 +265,7 @@ def envelope(
         request.webhook_events_filter = check_events(events, found)
     context = document.get("context")
     if context is not None:
-        request.context = check_context(context, found)
+        request.context = check_context(context, found) or {}
 
 
 def text_field(document: Dict[str, Any], name: str, found: List[Problem]) -> Optional[str]:
@@ -318,9 +317,7 @@ def check_time(value: Any, found: List[Problem]) -> Optional[str]:
             zone = datetime.timezone.utc
         elif match[8]:
             minutes = int(match[8][1:3]) * 60 + int(match[8][3:].lstrip(":") or 0)
-            zone = datetime.timezone(
-                datetime.timedelta(minutes=-minutes if match[8][0] == "-" else minutes)
-            )
+            zone = datetime.timezone(datetime.timedelta(minutes=-minutes if match[8][0] == "-" else minutes))
         return datetime.datetime(year, month, day, hour, minute, second, micro, zone).isoformat()
     except ValueError:
         found.append(p.problem(loc, "invalid datetime format", "value_error.datetime"))
@@ -348,7 +345,7 @@ def host_of(rest: str) -> str:
     host = rest.rpartition("@")[2]
     if not host.startswith("["):
         host = host.partition(":")[0]
-    return "" if any([mark in host for mark in " \t\r\n\"<>\\^`{|}"]) else host
+    return "" if any([mark in host for mark in ' \t\r\n"<>\\^`{|}']) else host
 
 
 def check_events(value: Any, found: List[Problem]) -> FrozenSet[str]:

@@ -165,10 +165,8 @@ def file_check(kind: str) -> Check:
                 problems.append(p.bad_file(loc, BAD_SCHEME % scheme))
             elif scheme == "data" and "," not in value:
                 problems.append(p.bad_file(loc, "a data URL needs a comma between its type and its data"))
-            elif scheme != "data" and not has_host(value):
-                problems.append(p.bad_file(loc, "the URL names no host"))
             else:
-                leaves.append(Leaf(loc[2:], kind, value))
+                leaves.append(Leaf(loc[2:], kind, value.strip()))
         elif value is None:
             problems.append(p.null(loc))
         elif hasattr(value, "head"):  # a data URL too long to be in memory
@@ -178,11 +176,6 @@ def file_check(kind: str) -> Check:
         return None
 
     return check
-
-
-def has_host(url: str) -> bool:
-    rest = url.strip().partition(":")[2]
-    return rest.startswith("//") and rest[2:3] not in ("", "/", "?", "#")
 
 
 def check_secret(value: Any, loc: Loc, problems: List[Problem], leaves: List[Leaf]) -> Any:
@@ -254,9 +247,7 @@ def limited_number(first: Check, ge: Any, le: Any) -> Check:
     return check
 
 
-def limited_text(
-    first: Check, least: Optional[int], most: Optional[int], pattern: Optional[str]
-) -> Check:
+def limited_text(first: Check, least: Optional[int], most: Optional[int], pattern: Optional[str]) -> Check:
     match: List[Callable[[str], Any]] = []
 
     def check(value: Any, loc: Loc, problems: List[Problem], leaves: List[Leaf]) -> Any:
@@ -414,13 +405,9 @@ def _compile(shape: Shape, limits: InputSpec) -> Check:
         return literal_check(shape.options)
     if kind == "list":
         inner = shape.args[0]
-        limited = (_ranged(limits) and inner.kind in ("int", "float")) or (
-            _measured(limits) and inner.kind == "str"
-        )
+        limited = (_ranged(limits) and inner.kind in ("int", "float")) or (_measured(limits) and inner.kind == "str")
         judged = "" if inner.nullable else inner.kind
-        return list_check(
-            compile_shape(inner, limits), judged, limited=limited, ge=limits.ge, le=limits.le
-        )
+        return list_check(compile_shape(inner, limits), judged, limited=limited, ge=limits.ge, le=limits.le)
     if kind == "union":
         members = tuple([(member.kind, compile_shape(member, limits)) for member in shape.args])
         if any(name in ("dict", "object", "opaque", "any") for name, _ in members):
@@ -429,9 +416,7 @@ def _compile(shape: Shape, limits: InputSpec) -> Check:
     if kind == "dict":
         return dict_check(compile_shape(shape.args[0], limits) if shape.args else check_any)
     if kind == "object":
-        return object_check(
-            tuple([(f.name, f.required, compile_shape(f.shape, limits)) for f in shape.fields])
-        )
+        return object_check(tuple([(f.name, f.required, compile_shape(f.shape, limits)) for f in shape.fields]))
     if kind == "opaque":
         return opaque_check(bool(shape.args))
     if kind == "none":
@@ -444,9 +429,7 @@ def _ranged(limits: InputSpec) -> bool:
 
 
 def _measured(limits: InputSpec) -> bool:
-    return (
-        limits.min_length is not None or limits.max_length is not None or limits.regex is not None
-    )
+    return limits.min_length is not None or limits.max_length is not None or limits.regex is not None
 
 
 def _texts(first: Check, limits: InputSpec) -> Check:

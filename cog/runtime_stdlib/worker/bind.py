@@ -10,7 +10,7 @@ from cog.runtime_stdlib.schema.introspect import defaults_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+    from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
     from cog.runtime_stdlib.schema.spec import Spec
 
@@ -35,14 +35,12 @@ class Binder:
                 if name not in values:
                     arguments[name] = deepcopy(default)
         arguments.update(values)
-        for where, kind, path, name in leaves:
-            place(arguments, where, build(kind, arguments, where, path, name))
+        for where, kind, path, given_name in leaves:
+            place(arguments, where, build(kind, arguments, where, path, given_name))
         return arguments
 
 
-def build(
-    kind: str, arguments: Dict[str, Any], where: Where, path: Optional[str], name: Optional[str]
-) -> Any:
+def build(kind: str, arguments: Dict[str, Any], where: Where, path: Optional[str], name: Optional[str]) -> Any:
     if kind == "secret":
         from cog.runtime_stdlib.sdk.secret import Secret  # a model with secrets has imported it
 
