@@ -29,7 +29,7 @@ def parse(text: str, *, path: str = "cog.yaml") -> Config:
 
     `path` is how messages call the file.
     """
-    from .parse import parse as implementation  # loads PyYAML, and pydantic when needed
+    from .reading import parse as implementation  # loads PyYAML, and pydantic when needed
 
     return implementation(text, path=path)
 

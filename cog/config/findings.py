@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Dict, List, Tuple
 
-from . import pydantic_workarounds  # noqa: F401  must come before pydantic
 from pydantic import ValidationError
 
 from . import shape
