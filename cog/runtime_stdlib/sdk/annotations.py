@@ -215,9 +215,7 @@ def evaluate(text: str, names: Dict[str, Any]) -> Any:
             "The annotation %r uses the name %r, which its module does not have when the model runs. "
             "If it is imported under `if TYPE_CHECKING:`, import it always." % (text, name or "?")
         ) from None
-    except TypeError as error:
-        if sys.version_info >= (3, 10):
-            raise Unresolved("The annotation %r cannot be evaluated: %s" % (text, error)) from None
+    except TypeError:  # str | None and list[int] on an old Python, "Box" | None on any
         return _by_hand(text, names)
     except SyntaxError:
         raise Unresolved("The annotation %r is not a Python expression" % (text,)) from None
@@ -235,8 +233,8 @@ def _by_hand(text: str, names: Dict[str, Any]) -> Any:
             return Union(args)
         if isinstance(node, ast.Subscript):
             origin = build(node.value)
-            inner = getattr(node.slice, "value", node.slice)  # ast.Index before 3.9
-            members = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            inner: Any = getattr(node.slice, "value", node.slice)  # ast.Index before 3.9
+            members: List[Any] = inner.elts if isinstance(inner, ast.Tuple) else [inner]
             if special_name(origin) == "Literal":
                 return Generic(origin, tuple([ast.literal_eval(member) for member in members]))
             built = tuple([build(member) for member in members])

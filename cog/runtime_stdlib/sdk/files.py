@@ -136,7 +136,7 @@ class URLPath(Path):
     def __str__(self) -> str:
         return getattr(self, "_source", None) or super().__str__()  # its parent, say, is a path like any
 
-    def with_segments(self, *segments: Any) -> Path:
+    def with_segments(self, *segments: Any) -> Any:
         return Path(*segments)
 
     def __reduce__(self) -> Any:
