@@ -71,7 +71,9 @@ def amount(name: str, text: str) -> Union[int, float]:
     digits = text.strip()
     unit = digits.lstrip("0123456789.").strip()
     try:
-        value = float(digits[: len(digits) - len(unit)]) * UNITS[unit.upper() if whole else unit]
+        if unit and not whole:
+            raise ValueError
+        value = float(digits[: len(digits) - len(unit)]) * UNITS[unit.upper()]
     except (KeyError, ValueError):
         raise ValueError("%r is not a %s" % (text, "number of bytes" if whole else "number of seconds")) from None
     return int(value) if whole else value

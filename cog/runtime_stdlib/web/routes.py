@@ -89,7 +89,7 @@ class Routes:
             return NOT_FOUND
         found = self._match(path)
         if found is None:
-            if path.endswith("/") and self._match(path[:-1]) is not None:
+            if path.endswith("/") and path != "//" and self._match(path[:-1]) is not None:
                 return moved(path[:-1], query, host)
             return NOT_FOUND
         allowed, command, id = found
