@@ -49,6 +49,9 @@ class NotACogModel(CogError):
     code = "not-a-cog-model"
 
 
+_WORKER_DIED = "see what the model printed; if it was killed for memory, give it more or make the input smaller"
+
+
 class PredictionFailed(CogError):
     """The model ran, and what it did ended in an error."""
 
@@ -57,7 +60,7 @@ class PredictionFailed(CogError):
     def __init__(self, noun: str, status: str, error: str) -> None:
         super().__init__(
             f"{noun} {status}: {error}" if error else f"{noun} {status}",
-            fix="what the model printed stands above; the error is raised by the model's own code",
+            fix=_WORKER_DIED if "(exitcode" in error else "the model's own code raised this; what it printed is above",
         )
         self.status = status
 

@@ -106,7 +106,7 @@ def requirement_lines(directory: Path, config: Config) -> list[str]:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise RequirementsMissing(name, path, reason) from error
 
-    return inline(read(name), read, path=name)
+    return inline(name, read)
 
 
 def ignore_lines(directory: Path) -> list[str]:
