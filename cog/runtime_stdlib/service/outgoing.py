@@ -379,8 +379,9 @@ class Link:
             raise
         return self
 
-    def lend(self, interrupt: Interrupt, *, timeout: float, deadline: Optional[float]) -> None:
-        """Use an idle connection again."""
+    def lend(self, url: Url, interrupt: Interrupt, *, timeout: float, deadline: Optional[float]) -> None:
+        """Use an idle connection again, for a URL of the same server."""
+        self.url = url
         self._interrupt = interrupt
         self._timeout = timeout
         self._deadline = deadline

@@ -447,7 +447,7 @@ class Sender:
         """One request; on a connection that is there already if possible."""
         from .outgoing import ExchangeFailed, Link, Proxies
 
-        link = self._idle_link(origin, deadline) if origin is not None else None
+        link = self._idle_link(origin, url, deadline) if origin is not None else None
         while True:
             if link is None:
                 if self._proxies is None:
@@ -474,14 +474,14 @@ class Sender:
                     origin.links.append((time.monotonic(), link))
             return answer
 
-    def _idle_link(self, origin: Origin, deadline: float) -> Optional[Link]:
+    def _idle_link(self, origin: Origin, url: Url, deadline: float) -> Optional[Link]:
         while True:
             with self._work_to_do:
                 if not origin.links:
                     return None
                 link = origin.links.pop()[1]
             if link.alive():
-                link.lend(self._stop, timeout=ATTEMPT_TIME, deadline=deadline)
+                link.lend(url, self._stop, timeout=ATTEMPT_TIME, deadline=deadline)
                 return link
             link.close()
 
