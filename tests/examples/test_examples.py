@@ -96,7 +96,8 @@ def test_the_commands_of_the_readme_do_what_it_says(example: Path, pyz: Path, tm
     port = str(free_port())
     for block in blocks(example / "README.md"):
         # -u and pipefail: a command that fails without saying so ends the block.
-        script = f'set -eu -o pipefail\nexport PATH="{shell}:$PATH"\n' + block.commands.replace("8393", port)
+        # On every machine the same engine, the one that needs no Docker; tests/image has the other.
+        script = f'set -eu -o pipefail\nexport PATH="{shell}:$PATH" COG_ENGINE=local\n' + block.commands.replace("8393", port)
         status, printed, said = typed(script, folder)
         assert matches(block.expected, printed) and status == 0, (
             f"$ {block.commands}\nexit status {status}\n--- expected\n{block.expected}\n--- printed\n{printed}\n--- said\n{said}"
