@@ -47,6 +47,11 @@ elif _place and not {"-h", "--help", "help", "completion", "install"}.intersecti
             del sys.modules[_name]
         sys.path[0] = _place
 
+if sys.path[0] == _place:
+    # Compiled modules are what the copy is for. PYTHONDONTWRITEBYTECODE is about the user's own
+    # folders, and still holds in every program that we start.
+    sys.dont_write_bytecode = False
+
 from cog.__main__ import main
 
 sys.exit(main())

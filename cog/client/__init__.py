@@ -28,13 +28,15 @@ class Watched(Protocol):
 
 
 class SetupFailed(CogError):
+    """What it printed has been shown while it started, so only the line that counts is said again."""
+
     code = "setup-failed"
 
     def __init__(self, logs: str) -> None:
         super().__init__(
             "the model failed while it was setting up",
-            why=logs.strip(),
-            fix="correct what the last line says; it happened before any input was looked at",
+            why=last_line(logs),
+            fix="correct that in the model's code; it happened before any input was looked at",
         )
         self.logs = logs
 
@@ -56,8 +58,8 @@ class ServerGone(CogError):
     def __init__(self, what: str, *, tail: str) -> None:
         super().__init__(
             what,
-            why=f"the last lines were:\n{tail}" if tail else "it printed nothing",
-            fix="correct what the last line says; `cog serve` shows the server at work",
+            why=f"the last that it printed was: {last_line(tail)}" if tail.strip() else "it printed nothing",
+            fix="see what it printed above; `cog serve` shows the server at work",
         )
         self.tail = tail
 
@@ -143,7 +145,7 @@ def wait_until_ready(
     while True:
         health = client.health()
         if health is None and not server.alive():
-            raise ServerGone("the server of the model ended while it was starting", tail=server.tail())
+            raise _ended(server.tail())
         status = health.get("status") if health is not None else "STARTING"
         if status == "SETUP_FAILED":
             raise SetupFailed(_setup_logs(health))
@@ -159,6 +161,23 @@ def wait_until_ready(
             raise SetupTimedOut(timeout)
         time.sleep(pause)
         pause = min(0.1, pause * 1.3)
+
+
+_SETUP = ("setup failed", "during setup", "Error while loading")
+_WRAPPER = "cog.server.exceptions.FatalWorkerException: "
+
+
+def last_line(text: str) -> str:
+    """The last line that says something: the exception of a traceback."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = lines[-1] if lines else ""
+    return line[len(_WRAPPER) :] if line.startswith(_WRAPPER) else line
+
+
+def _ended(tail: str) -> CogError:
+    if any(words in tail for words in _SETUP):
+        return SetupFailed(tail)
+    return ServerGone("the server of the model ended while it was starting", tail=tail)
 
 
 def _with_inputs(schema: Optional[Mapping[str, object]]) -> Optional[Mapping[str, object]]:
