@@ -19,13 +19,14 @@ LONGEST_HELD_LINE = 1 << 20  # an unfinished line longer than this is delivered 
 class Lines:
     """One stream's bytes -> text of whole lines. Owns no file: feed it what was read."""
 
-    __slots__ = ("_decoder", "_held", "_held_size", "_after_return")
+    __slots__ = ("_decoder", "_held", "_held_size", "_after_return", "_open")
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held: List[str] = []
         self._held_size = 0
         self._after_return = False
+        self._open = False  # part of a very long line was delivered before its end
 
     def feed(self, data: bytes) -> str:
         """The lines that are complete now, each with its newline."""
@@ -44,8 +45,10 @@ class Lines:
                 self._held.append(text)
                 self._held_size += len(text)
                 if self._held_size > LONGEST_HELD_LINE:
+                    self._open = True
                     return self._release()
             return ""
+        self._open = False
         if self._held:
             lines = self._release() + text[:end]
         else:
@@ -66,7 +69,9 @@ class Lines:
         rest = self._release() + self._decoder.decode(b"", True)
         self._decoder.reset()
         self._after_return = False
-        return rest + "\n" if rest else ""
+        ends = rest or self._open
+        self._open = False
+        return rest + "\n" if ends else ""
 
 
 class Log:

@@ -53,7 +53,7 @@ class Slot:
         self.sock = sock
         self.decoder = Decoder()
         self.run: Optional[LogTarget] = None
-        self.signalled = False  # a SIGUSR1 was sent for the prediction that has it: needs the barrier
+        self.signalled = False  # a cancel was sent to a sync worker, which will answer it
 
     def send(self, message: Tuple[Any, ...]) -> None:
         """Raises OSError when the worker is gone."""
@@ -79,7 +79,6 @@ class Process:
         self.buried = threading.Event()  # its last words are read and its slots taken back
         self.killed_for: Optional[str] = None
         self.setup_log: List[str] = []
-        self.served = 0
         self._outputs = (out, err)
         self._setup_timeout = setup_timeout
         self._oom_before = oom_kills()
@@ -109,6 +108,11 @@ class Process:
 
                 capture.redirect(out[1], err[1])
                 run(theirs, self.settings)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(70)
         self._adopt(pid, ours, theirs, out, err)
@@ -351,18 +355,14 @@ class Process:
 
     def cancel(self, slot: Slot) -> None:
         """Tell the model. The caller holds the run's lock, so that the slot cannot be another prediction's."""
-        if self.asynchronous:
-            try:
-                slot.send((m.CANCEL,))
-            except OSError:
-                pass
+        try:
+            slot.send((m.CANCEL,))
+        except OSError:
             return
-        slot.signalled = True
-        if self.status is None:
-            try:
+        if not self.asynchronous:
+            slot.signalled = True
+            if self.status is None:
                 os.kill(self.pid, signal.SIGUSR1)
-            except OSError:
-                pass
 
     def let_go(self) -> None:
         """Ask an idle worker to leave: its slots close."""

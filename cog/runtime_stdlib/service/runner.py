@@ -98,6 +98,7 @@ class Run:
         "_runner",
         "_last_event",
         "lines",
+        "acknowledged",
     )
 
     def __init__(
@@ -132,6 +133,7 @@ class Run:
         self.lines: Optional[Tuple[Lines, Lines]] = None
         self._runner = runner
         self._last_event = ""
+        self.acknowledged = False
 
     # -- what happens to it
 
@@ -379,7 +381,6 @@ class Runner:
             return self._bury(run, slot)
         self.journal.info("starting prediction", prediction.id)
         result = self._listen(run, slot, connection)
-        process.served += 1
         process.drain(slot)
         if run.lines is not None:
             for lines in run.lines:
@@ -438,8 +439,9 @@ class Runner:
             owed = decoder.missing()
             if owed > 65536:
                 messages += decoder.feed(read_exactly(sock, owed))
-            for message in messages:
+            for index, message in enumerate(messages):
                 if message[0] == m.DONE:
+                    run.acknowledged = index + 1 < len(messages)  # the answer to a cancel came with it
                     return message
                 self._take(run, slot, message)
 
@@ -545,17 +547,15 @@ class Runner:
     # -- the end
 
     def _settle(self, run: Run) -> None:
-        """After a cancel by signal, make sure that it cannot hit the slot's next prediction."""
+        """After a cancel, wait for the worker's answer to it, so that it cannot hit the slot's next prediction."""
         slot = run.slot
         if slot is None or not slot.signalled:
             return
         slot.signalled = False
         try:
-            slot.send((m.CANCEL,))
             slot.sock.settimeout(self.options.cancel_grace)
-            for message in receive_one(slot):
-                if message[0] == m.CANCEL:
-                    break
+            if not run.acknowledged:
+                receive_one(slot)
             slot.sock.settimeout(None)
         except OSError:
             slot.process.kill("It did not answer after a cancelation")
@@ -596,14 +596,14 @@ class Runner:
             self._sender.close(grace)
 
 
-def receive_one(slot: Slot) -> Any:
-    """Messages of the slot, as they come; for the rare moment when nobody polls."""
+def receive_one(slot: Slot) -> None:
+    """Wait for the one message that is still owed. Raises OSError when it does not come."""
     while True:
         data = slot.sock.recv(65536)
         if not data:
             raise OSError("the worker is gone")
-        for message in slot.decoder.feed(data):
-            yield message
+        if slot.decoder.feed(data):
+            return
 
 
 def temporary_directory() -> str:

@@ -200,8 +200,6 @@ class Supervisor:
     def _died_in_service(self, process: Process) -> None:
         canceled = process.killed_for is not None and process.is_ready
         with self._lock:
-            if process.served:
-                self._deaths = 0
             if not canceled:
                 self._deaths += 1
             deaths = self._deaths

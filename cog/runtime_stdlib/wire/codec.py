@@ -66,8 +66,11 @@ class Decoder:
         return HEADER + int.from_bytes(self._buffer[:HEADER], "little") - len(self._buffer)
 
 
-def receive(sock: Any, decoder: Decoder) -> Iterator[Message]:
-    """Read a blocking socket until its other end is closed. Large frames are read into one buffer."""
+def receive(sock: Any, decoder: Decoder) -> Iterator[List[Message]]:
+    """Read a blocking socket until its other end is closed: the messages that came together, at least one.
+
+    Large frames are read into one buffer.
+    """
     while True:
         data = sock.recv(65536)
         if not data:
@@ -76,8 +79,8 @@ def receive(sock: Any, decoder: Decoder) -> Iterator[Message]:
         owed = decoder.missing()
         if owed > 65536:
             messages.extend(decoder.feed(read_exactly(sock, owed)))
-        for message in messages:
-            yield message
+        if messages:
+            yield messages
 
 
 def read_exactly(sock: Any, size: int) -> bytes:

@@ -43,12 +43,11 @@ def prepare() -> None:
             fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE)
     except (ImportError, OSError):
         pass  # only slower: not Linux, or the user's pipe quota is used up
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # started with that descriptor closed
-            stream = open(1 if name == "stdout" else 2, "w", buffering=1, encoding="utf-8", closefd=False)
-            setattr(sys, name, stream)
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False)
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        # New ones: the interpreter's were made for what stood at these descriptors before, perhaps a file.
+        stream = open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
 
 
 def flush() -> None:

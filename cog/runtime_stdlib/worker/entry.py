@@ -122,6 +122,41 @@ def _follow(control: Any) -> None:
         os._exit(0)
 
 
+def _keep_standard_library(directory: str) -> None:
+    """Where the model's directory has a `queue.py` or `types.py`, the standard library's is what an import gets.
+
+    Half of the standard library, of pip's packages and of this runtime would break otherwise, each at the moment it
+    is first needed. `test` is let through: nothing but Python's own tests imports that one.
+    """
+    library = os.path.dirname(os.__file__)
+    hidden = set()
+    for entry in os.listdir(directory):
+        name, dot, suffix = entry.partition(".")
+        if suffix not in ("", "py") or name in ("test", "cog", "__pycache__"):
+            continue
+        if name in sys.builtin_module_names or os.path.exists(os.path.join(library, name + ".py")):
+            hidden.add(name)
+        elif os.path.exists(os.path.join(library, name, "__init__.py")):
+            hidden.add(name)
+    if not hidden:
+        return
+    from importlib.machinery import PathFinder
+
+    paths = [entry for entry in sys.path if entry.startswith(library) and "packages" not in entry]
+
+    class StandardLibrary:
+        @staticmethod
+        def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+            return PathFinder.find_spec(name, paths) if path is None and name in hidden else None
+
+    sys.meta_path.insert(0, StandardLibrary)
+    print(
+        "These files of the model are named like modules of the standard library and cannot be imported: %s"
+        % ", ".join(sorted(hidden)),
+        file=sys.stderr,
+    )
+
+
 class Worker:
     """One model, loaded."""
 
@@ -140,6 +175,7 @@ class Worker:
         from . import bind, encode, execute  # noqa: F401
 
         os.chdir(self._settings.directory)
+        _keep_standard_library(self._settings.directory)
         if self._settings.directory not in sys.path[:1]:
             sys.path.insert(0, self._settings.directory)
         del sys.argv[1:]

@@ -1,9 +1,9 @@
 """Run synchronous predictions, one after the other, in the worker's main thread.
 
-Cancelation arrives as SIGUSR1. Its handler raises only while model code is on the stack (`_armed`); a signal that
-comes at any other moment of a prediction is remembered and raised when model code is next entered. Only the first
-one of a prediction counts. A signal may also come too late: after one, the server sends a CANCEL frame as a
-barrier before it uses the slot again, and what was remembered is forgotten there.
+Cancelation arrives as a CANCEL frame on the slot and then SIGUSR1. The signal's handler looks for the frame, so
+that a stray signal means nothing, and raises only while model code is on the stack (`_armed`); a cancel that
+comes at any other moment of a prediction is found when model code is next entered. The frame is answered once the
+prediction is over: until then the server does not use the slot again, so no cancel can hit the wrong prediction.
 
 Items of an iterator are gathered for a few milliseconds before they are sent: a write for each would cost
 more than the work. A thread, started when it is first needed, sends what the model leaves lying.
@@ -11,6 +11,7 @@ more than the work. A thread, started when it is first needed, sends what the mo
 
 from __future__ import annotations
 
+import _socket
 import signal
 import sys
 from time import monotonic
@@ -125,32 +126,42 @@ class SyncExecutor:
         self._callees = callees
         self._find_callee = find_callee
         self._armed = False
-        self._cancel_asked = False
+        self._signalled = False
+        self._behind: List[Tuple[Any, ...]] = []  # frames that came together with the current one: cancels
         self._outbox: Optional[Outbox] = None
         from ..sdk.exceptions import CancelationException
 
         self._cancelation = CancelationException
 
     def _on_cancel(self, number: int, frame: Any) -> None:
-        if self._armed:
+        if not self._armed:
+            self._signalled = True
+        elif self._is_canceled():
             self._armed = False
             raise self._cancelation()
-        self._cancel_asked = True
+
+    def _is_canceled(self) -> bool:
+        """Whether a CANCEL frame has come: while a prediction runs the server sends nothing else."""
+        if self._behind:
+            return True
+        try:
+            return bool(self._slot.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
 
     def listen_for_cancel(self) -> None:
         signal.signal(signal.SIGUSR1, self._on_cancel)
 
     def serve(self) -> None:
         """Run what arrives until the server closes the slot. Raises LeavesWorker when the model ends the process."""
-        for message in receive(self._slot, Decoder()):
-            if message[0] == m.PREDICT:
-                self._run(message)
-            else:
-                self._pass_barrier()
-
-    def _pass_barrier(self) -> None:
-        self._cancel_asked = False
-        self._slot.sendall(encode((m.CANCEL,)))
+        for messages in receive(self._slot, Decoder()):
+            for index, message in enumerate(messages):
+                if message[0] == m.PREDICT:
+                    self._behind = messages[index + 1 :]
+                    self._run(message)
+                    self._signalled = False
+                else:
+                    self._slot.sendall(encode((m.CANCEL,)))
 
     def _run(self, message: Tuple[Any, ...]) -> None:
         _, mode, identifier, values, leaves, context = message
@@ -201,7 +212,7 @@ class SyncExecutor:
     def _call(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
         try:
             self._armed = True
-            if self._cancel_asked:
+            if self._signalled and self._is_canceled():
                 raise self._cancelation()
             return function(**arguments)
         finally:
@@ -217,7 +228,7 @@ class SyncExecutor:
         while True:
             try:
                 self._armed = True
-                if self._cancel_asked:
+                if self._signalled and self._is_canceled():
                     self._armed = False
                     if throw is None:
                         raise self._cancelation()

@@ -1,0 +1,258 @@
+"""What models do to a server. After each: health is right, the next prediction works, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from serving import Server, alive, wait_until
+
+MODEL = """
+import ctypes, os, resource, signal, subprocess, sys, threading, time
+from typing import Any
+from cog import BasePredictor
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+    __repr__ = __str__
+
+class Predictor(BasePredictor):
+    def predict(self, how: str = "ok", n: int = 1) -> Any:
+        if how == "ok":
+            return "fine"
+        print("about to", how)
+        if how == "SIGKILL":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "SIGSEGV":
+            ctypes.string_at(0)
+        if how == "os._exit":
+            os._exit(7)
+        if how == "sys.exit":
+            sys.exit(3)
+        if how == "memory":
+            resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
+            return len(bytearray(4 << 30))
+        if how == "fork":
+            if os.fork() == 0:
+                time.sleep(60)
+                os._exit(0)
+            return "forked"
+        if how == "orphan and die":
+            subprocess.Popen(["sleep", "60"])
+            os._exit(1)
+        if how == "thread":
+            threading.Thread(target=time.sleep, args=(60,), daemon=False).start()
+            return "left running"
+        if how == "flood":
+            line = "x" * 1023 + "\\n"
+            for _ in range(n << 10):
+                sys.stdout.write(line)
+            return "flooded"
+        if how == "long line":
+            sys.stdout.write("y" * (n << 20))
+            return "one line"
+        if how == "close stdout":
+            os.close(1)
+            os.close(2)
+            return "closed"
+        if how == "unspeakable":
+            raise Unspeakable()
+        if how == "unencodable":
+            return threading.Lock()
+        if how == "recursion":
+            value = []
+            value.append(value)
+            return value
+        if how == "close everything":
+            os.closerange(3, 64)
+            return "gone"
+        if how == "thread dies":
+            threading.Thread(target=lambda: 1 / 0).start()
+            return "noise"
+"""
+
+DEADLY = {
+    "SIGKILL": ("(exitcode -9)", "SIGKILL"),
+    "SIGSEGV": ("(exitcode -11)", "SIGSEGV"),
+    "os._exit": ("(exitcode 7)", "about to os._exit"),
+    "sys.exit": ("(exitcode 3)", "about to sys.exit"),
+    "orphan and die": ("(exitcode 1)", "about to orphan and die"),
+    "close everything": ("(exitcode", "Bad file descriptor"),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("faults"), MODEL) as running:
+        yield running
+
+
+def works_again(server: Server) -> None:
+    server.wait_health("READY")
+    document = server.predict()
+    assert (document["status"], document["output"]) == ("succeeded", "fine")
+    assert server.temporary_files() == []
+
+
+@pytest.mark.parametrize("how", list(DEADLY))
+def test_a_worker_that_dies_fails_its_prediction_with_a_report_and_is_replaced(server, how):
+    family = set(server.family())
+    document = server.predict(how=how)
+    assert (document["status"], document["output"]) == ("failed", None)
+    for word in DEADLY[how] + ("failed for an unknown reason",):
+        assert word in document["error"]
+    works_again(server)
+    wait_until(lambda: not [pid for pid in family - {server.process.pid} if alive(pid)], "the dead left somebody behind")
+
+
+@pytest.mark.parametrize(
+    "how, status, output",
+    [
+        ("memory", "failed", None),
+        ("fork", "succeeded", "forked"),
+        ("thread", "succeeded", "left running"),
+        ("close stdout", "succeeded", "closed"),
+        ("unspeakable", "failed", None),
+        ("unencodable", "failed", None),
+        ("recursion", "failed", None),
+        ("thread dies", "succeeded", "noise"),
+    ],
+)
+def test_a_fault_inside_the_model_stays_inside_the_prediction(tmp_path, how, status, output):
+    with Server(tmp_path, MODEL) as own:
+        worker = own.workers()
+        document = own.predict(how=how)
+        assert (document["status"], document["output"]) == (status, output)
+        assert (document["error"] is None) is (status == "succeeded")
+        if how == "memory":
+            return  # the limit stays with that worker
+        works_again(own)
+        assert own.workers() == worker
+
+
+def test_a_flood_of_log_output_keeps_the_first_and_the_last(tmp_path):
+    with Server(tmp_path, MODEL, args=("--max-log-bytes", "1000000")) as own:
+        document = own.predict(how="flood", n=64, timeout=120)
+        assert document["output"] == "flooded"
+        assert document["logs"].startswith("about to flood\n")
+        assert "characters of log left out" in document["logs"]
+        assert document["logs"].endswith("x" * 1023 + "\n")
+        assert len(document["logs"]) < 1100000
+        works_again(own)
+
+
+def test_a_line_of_many_megabytes_is_one_line(tmp_path):
+    with Server(tmp_path, MODEL, args=("--max-log-bytes", str(64 << 20))) as own:
+        document = own.predict(how="long line", n=20, timeout=120)
+        assert document["logs"] == "about to long line\n" + "y" * (20 << 20) + "\n"
+        works_again(own)
+
+
+def test_a_worker_killed_between_predictions_is_replaced(server):
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: server.workers() not in ([], [worker]), "no new worker")
+    works_again(server)
+
+
+def test_three_deaths_in_a_row_end_the_server_with_1(tmp_path):
+    with Server(tmp_path, MODEL) as own:
+        for _ in range(3):
+            own.wait_health("READY")
+            assert own.predict(how="os._exit")["status"] == "failed"
+        assert own.wait_exit() == 1
+
+
+def test_or_leave_it_defunct_when_it_must_not_end(tmp_path):
+    with Server(tmp_path, MODEL, args=("--await-explicit-shutdown",)) as own:
+        for _ in range(3):
+            own.wait_health("READY")
+            own.predict(how="os._exit")
+        own.wait_health("DEFUNCT")
+        assert own.request("GET", "/livez").status == 503
+        assert own.request("POST", "/predictions", {"input": {}}).status == 503
+        assert own.request("POST", "/shutdown").json == {}
+        assert own.wait_exit() == 0
+
+
+def test_a_success_between_deaths_forgives_them(tmp_path):
+    with Server(tmp_path, MODEL) as own:
+        for _ in range(5):
+            own.wait_health("READY")
+            own.predict(how="os._exit")
+            works_again(own)
+
+
+def test_on_crash_exit_stops_at_the_first_death(tmp_path):
+    with Server(tmp_path, MODEL, env={"COG_ON_CRASH": "exit"}) as own:
+        assert own.predict(how="SIGKILL")["status"] == "failed"
+        assert own.wait_exit() == 0
+
+
+def test_a_server_that_is_killed_takes_its_worker_with_it(tmp_path):
+    with Server(tmp_path, MODEL) as own:
+        family = own.family()
+        own.process.kill()
+        own.process.wait()
+        wait_until(lambda: not [pid for pid in family if alive(pid)], "the worker survives its server")
+
+
+def test_a_prediction_that_takes_too_long_fails_and_says_which_limit(tmp_path):
+    model = """
+    import time
+    class Predictor:
+        def predict(self, seconds: float = 0.0) -> str:
+            time.sleep(seconds)
+            return "done"
+    """
+    with Server(tmp_path, model, args=("--predict-timeout", "1")) as own:
+        document = own.predict(seconds=30.0)
+        assert document["status"] == "failed"
+        assert document["error"] == "The prediction took longer than 1 s (--predict-timeout) and was stopped"
+        assert own.predict()["output"] == "done"
+
+
+def test_a_setup_that_takes_too_long_fails_and_says_which_limit(tmp_path):
+    model = """
+    import time
+    class Predictor:
+        def setup(self):
+            print("loading")
+            time.sleep(60)
+        def predict(self) -> str:
+            return "never"
+    """
+    with Server(tmp_path, model, args=("--await-explicit-shutdown",), env={"COG_SETUP_TIMEOUT": "0.5"}) as own:
+        document = own.request("GET", "/health-check").json
+        assert document["status"] == "SETUP_FAILED"
+        assert document["setup"]["logs"].startswith("loading\n")
+        assert "Setup took longer than 0.5 seconds (COG_SETUP_TIMEOUT)" in document["setup"]["logs"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_full_disk_fails_the_prediction_and_leaves_no_file(tmp_path):
+    import subprocess
+
+    model = """
+    from cog import Path
+    class Predictor:
+        def predict(self, doc: Path, n: int = 0) -> int:
+            return len(doc.read_bytes())
+    """
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount a tmpfs")
+    try:
+        with Server(tmp_path, model, env={"TMPDIR": str(small)}) as own:
+            document = own.predict(doc="data:text/plain;base64," + "QUJD" * 200000)
+            assert document["status"] == "failed"
+            assert "space" in document["error"].lower()
+            assert os.listdir(small) == []
+            assert own.predict(doc="data:text/plain;base64,QUJD")["output"] == 3
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
