@@ -51,10 +51,10 @@ class OutFile:
         mime: Optional[str] = None,
         delete: bool = False,
     ) -> None:
-        self.name = name
+        self.name = name  # "" when it has none
         self.path = path
         self.data = data
-        self.mime = mime  # None: by the name
+        self.mime = mime
         self.delete = delete  # the file is ours: remove it when it has been sent
 
     def __repr__(self) -> str:
@@ -342,7 +342,15 @@ def file_at(value: Any) -> OutFile:
             pass
     except (OSError, ValueError) as error:
         raise FileMissing(str(error)) from None
-    return OutFile(name=os.path.basename(path), path=os.path.abspath(path))
+    name = os.path.basename(path)
+    return OutFile(name=name, path=os.path.abspath(path), mime=media_type(name))
+
+
+def media_type(name: str) -> str:
+    """By the extension, the same on every Python."""
+    from cog.runtime_stdlib.service.mime import guess  # only outputs with files need the table
+
+    return guess(name) or UNKNOWN_TYPE
 
 
 def file_object(value: Any) -> OutFile:
@@ -356,12 +364,12 @@ def file_object(value: Any) -> OutFile:
         pass
     given = getattr(value, "name", None)
     name = os.path.basename(given) if isinstance(given, str) else ""
-    mime = None if name else UNKNOWN_TYPE
+    mime = media_type(name)
     try:
         data = as_bytes(value.read(SMALL_FILE))
         rest = as_bytes(value.read(SMALL_FILE)) if data else b""
         if not rest:
-            return OutFile(name=name or "file", data=data, mime=mime)
+            return OutFile(name=name, data=data, mime=mime)
         import tempfile  # only for large ones
 
         with tempfile.NamedTemporaryFile(delete=False) as copy:
@@ -370,10 +378,10 @@ def file_object(value: Any) -> OutFile:
                 copy.write(rest)
                 rest = as_bytes(value.read(SMALL_FILE))
     except TypeError:  # a read() that takes no size
-        return OutFile(name=name or "file", data=as_bytes(value.read()), mime=mime)
+        return OutFile(name=name, data=as_bytes(value.read()), mime=mime)
     except (OSError, ValueError) as error:
         raise FileMissing(str(error)) from None
-    return OutFile(name=name or "file", path=copy.name, mime=mime, delete=True)
+    return OutFile(name=name, path=copy.name, mime=mime, delete=True)
 
 
 def as_bytes(data: Any) -> bytes:
