@@ -175,13 +175,14 @@ def _syntax_problem(error: yaml.YAMLError, text: str, path: str) -> Problem:
     assert isinstance(error, yaml.MarkedYAMLError)
     found = error.problem or "not valid YAML"
     at = error.problem_mark or error.context_mark
+    begun = error.context_mark
+    if begun is not None and ("quoted scalar" in (error.context or "") or "flow" in (error.context or "")):
+        at = begun  # where the quotation mark or the bracket is that has no partner
     mark = Mark(at.line + 1, at.column + 1) if at is not None else Mark(1, 1)
     if mark.line > len(lines) and lines:
         mark = Mark(len(lines), len(lines[-1]) + 1)
     line = lines[mark.line - 1] if mark.line <= len(lines) else ""
     code, message, fix = _explain(found, error.context or "", line)
-    if error.context_mark is not None and error.context_mark.line + 1 < mark.line:
-        message += f" (begun in line {error.context_mark.line + 1})"
     return _categorised(_placed(Problem(code, message, path=path, fix=fix), mark, lines))
 
 

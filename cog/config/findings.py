@@ -165,6 +165,9 @@ def _remedy(where: Where, value: object, words: str, source: Source) -> str:
         return "write `concurrency:` and below it, indented, `max: 2`"
     if not where:
         return "a cog.yaml is `key: value` lines; put a space after each colon"
+    if isinstance(value, dict) and where[:2] == ("build", "python_packages") and len(value) == 1:
+        ((package, version),) = value.items()
+        return f"write - {package}=={version}" if isinstance(version, str) else ""
     if isinstance(value, dict) and "string" in words:
         return "a `: ` inside makes it a mapping; put quotes around the whole text"
     return ""

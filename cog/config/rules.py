@@ -138,13 +138,12 @@ def _python_version(look: _Look) -> Iterator[Problem]:
     if version is None:
         return
     if not _VERSION.fullmatch(version):
-        whole = version.isdigit()
         yield problem_at(
             look.source,
             where,
             "python-version-invalid",
             f"build.python_version {version!r} is not a Python version: "
-            + ("the minor version is missing" if whole else "it needs major and minor version"),
+            + ("it needs numbers and dots only" if "." in version else "missing minor version"),
             fix=f'write major.minor in quotes, for example "{version}.12"'
             if version == "3"
             else 'write major.minor in quotes, for example "3.12"',
