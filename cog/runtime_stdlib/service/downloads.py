@@ -104,7 +104,7 @@ class Policy:
 
     def check(self, host: str, address: Optional[str]) -> None:
         """Raises DownloadFailed when this host (before it is resolved), or this address of it, may not be asked."""
-        addresses = forms(host if address is None else address)
+        addresses = forms(address or host)
         if self._allow.has_name(host) or self._allow.has_address(addresses):
             return
         if self._deny.has_name(host) or self._deny.has_address(addresses):
@@ -116,7 +116,7 @@ class Policy:
 
     def check_metadata(self, host: str, address: Optional[str]) -> None:
         """The lesser check, for where we send something to: COG_URL_DENY is about inputs."""
-        addresses = forms(host if address is None else address)
+        addresses = forms(address or host)
         if self._is_metadata(host, addresses):
             if not self._allow.has_name(host) and not self._allow.has_address(addresses):
                 raise DownloadFailed(f"Not allowed to send to {host}: it is a cloud metadata address")

@@ -478,8 +478,12 @@ class Link:
         assert sock is not None
         self._wait()
         try:
+            context = tls_context()
+        except OSError as error:
+            raise ExchangeFailed(f"cannot read the trusted certificates: {reason(error)}") from error
+        try:
             # The handshake comes after the exchange of sockets, so that abort() finds the one that is waited on.
-            wrapped = tls_context().wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+            wrapped = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
             self._sock = wrapped
             self._interrupt.raise_if_canceled()
             wrapped.do_handshake()
@@ -694,21 +698,22 @@ def resolve(host: str, port: int, timeout: float, interrupt: Interrupt) -> List[
     return list(found)
 
 
-_context: Optional[ssl.SSLContext] = None
+_contexts: Dict[str, ssl.SSLContext] = {}
 
 
 def tls_context() -> ssl.SSLContext:
     """One for all: reading the certificates of the system takes a while. SSL_CERT_FILE is OpenSSL's own business."""
-    global _context
-    if _context is None:
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    context = _contexts.get(bundle)
+    if context is None:
         import ssl
 
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         if bundle and os.path.isdir(bundle):
-            _context = ssl.create_default_context(capath=bundle)
+            context = ssl.create_default_context(capath=bundle)
         else:
-            _context = ssl.create_default_context(cafile=bundle or None)
-    return _context
+            context = ssl.create_default_context(cafile=bundle or None)
+        _contexts[bundle] = context
+    return context
 
 
 __all__ = [

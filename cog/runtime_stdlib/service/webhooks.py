@@ -81,7 +81,7 @@ class Notice:
 class Channel:
     """One prediction's webhooks. Invariant: `waiting` has at most the first, one snapshot and the final one."""
 
-    __slots__ = ("key", "origin", "waiting", "sending", "busy", "troubled")
+    __slots__ = ("key", "origin", "waiting", "sending", "busy", "troubled", "watched")
 
     def __init__(self, key: Hashable, origin: Origin) -> None:
         self.key = key
@@ -90,6 +90,7 @@ class Channel:
         self.sending: Optional[Notice] = None
         self.busy = False  # under way, in the origin's queue, or between two tries
         self.troubled = False
+        self.watched: Optional[threading.Event] = None  # somebody waits until all is told or there is trouble
 
     def add(self, notice: Notice) -> Optional[Notice]:
         """Put it at the end; returns the one that it replaces."""
@@ -184,6 +185,28 @@ class Sender:
                 if len(self._channels) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
                     lost = self._make_room(known)
         self._report(lost, "too many are waiting" if not self._closed else "the server is stopping")
+
+    def linger(self, channel: Hashable, seconds: float) -> None:
+        """Wait until the channel's webhooks are delivered or one of them has failed, but no longer than that.
+
+        Release 0.14 sent a synchronous answer after its webhooks; with a receiver that is well, so do we."""
+        with self._work_to_do:
+            known = self._channels.get(channel)
+            if known is None or known.troubled:
+                return
+            watched = known.watched = threading.Event()
+        watched.wait(seconds)
+
+    def wait(self, channel: Hashable, seconds: float) -> None:
+        """Give a healthy receiver this long to take what the channel has; returns at once when it is in trouble."""
+        end = time.monotonic() + seconds
+        with self._work_to_do:
+            while True:
+                known = self._channels.get(channel)
+                left = end - time.monotonic()
+                if known is None or known.troubled or left <= 0:
+                    return
+                self._all_done.wait(left)
 
     def close(self, grace: float) -> None:
         """Deliver what is left for at most `grace` seconds, then give up with a log line."""
@@ -285,6 +308,8 @@ class Sender:
         origin.active -= 1
         channel.sending = None
         channel.troubled = outcome != DELIVERED
+        if channel.troubled:
+            self._all_done.notify_all()  # nobody waits for a receiver in trouble
         if self._channels.get(channel.key) is not channel:
             self._release(origin)  # it was given up while it was under way
         elif outcome == AGAIN and notice.tries <= RETRIES:
@@ -306,14 +331,15 @@ class Sender:
             else:
                 channel.busy = False
                 self._forget(channel)
+        if channel.watched is not None and (channel.troubled or not channel.busy):
+            channel.watched.set()
         self._wake(origin)
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.key]
         channel.origin.channels -= 1
         self._release(channel.origin)
-        if not self._channels:
-            self._all_done.notify_all()
+        self._all_done.notify_all()
 
     def _release(self, origin: Origin) -> None:
         if not origin.channels and not origin.active and not origin.links:
