@@ -131,7 +131,7 @@ _INDEX_OPTION = re.compile(
 _LONG_NAME = {"-f": "--find-links", "-i": "--index-url"}
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _EXTRAS = r"\s*(?:\[[^\]]*\])?"
-_PIN = re.compile(rf"\s*{_NAME}{_EXTRAS}\s*={{2,3}}\s*(?P<version>[^\s;,#*\\]+)(?=[\s;\\#]|$)")
+_PIN = re.compile(rf"\s*{_NAME}{_EXTRAS}\s*={{2,3}}\s*(?P<version>[^\s;,#*\\]+)(?=[\s;\\]|$)")
 _NAMED = re.compile(rf"\s*{_NAME}{_EXTRAS}\s*(?P<rest>$|[\s;,<>=!~@\\(].*)", re.DOTALL)
 _EDITABLE = re.compile(r"\s*(?:-e|--editable)(?:\s*=\s*|\s+)(?P<target>\S+)")
 _EGG = re.compile(rf"[#&]egg={_NAME}")

@@ -177,6 +177,8 @@ def _merged_rows(table: str, old: List[Dict[str, Any]], new: object) -> List[Dic
             wanted = list if key == "pythons" else bool if key == "default" else str
             if not isinstance(value, wanted):
                 raise _Unusable(f"{place}: `{key}` must be a {_KINDS[wanted]}")
+            if key == "pythons" and not all(isinstance(v, str) and is_version(v) for v in value):
+                raise _Unusable(f"{place}: `pythons` must hold versions in quotes")
             if key in _VERSIONS and value not in ("", "cpu") and not is_version(str(value)):
                 raise _Unusable(f"{place}: `{key}` is not a version: {value!r}")
         missing = [key for key in required if not row.get(key)]
