@@ -331,9 +331,10 @@ def _writer(stream: IO[bytes], data: bytes) -> threading.Thread:
         try:
             while rest:
                 rest = rest[stream.write(rest) :]  # unbuffered: it may take a part
-            stream.close()
         except OSError:
             pass  # it did not want all of it
+        finally:
+            stream.close()
 
     thread = threading.Thread(target=write, name="input of a program", daemon=True)
     thread.start()
