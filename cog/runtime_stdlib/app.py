@@ -123,7 +123,7 @@ def usage(limits: Dict[str, float]) -> str:
 
 def _settings_from(directory: str, mode: str) -> Any:
     from . import project
-    from .worker.entry import Settings
+    from .wire.settings import Settings
 
     found = project.read(directory, dict(os.environ))
     return found, Settings(directory, found.predict, found.train, mode, found.concurrency)
@@ -170,6 +170,7 @@ def serve(directory: str) -> NoReturn:
     from .service.journal import Output
     from .service.roster import Roster
     from .service.supervisor import Supervisor
+    from .worker.entry import COMMAND, forked
 
     outputs = (Output(1), Output(2))
     roster = Roster()
@@ -177,15 +178,14 @@ def serve(directory: str) -> NoReturn:
         settings,
         options["threads"] or 1,
         roster,
+        command=COMMAND,
         outputs=outputs,
         setup_timeout=timeout,
         stay=stay,
         exit_on_crash=os.environ.get("COG_ON_CRASH", "") == "exit",
     )
     if not found.failure:
-        from .worker.entry import run
-
-        supervisor.fork_first(run)
+        supervisor.fork_first(forked)
     _Server(supervisor, options, outputs, found.failure, port).live()
 
 
@@ -238,7 +238,8 @@ class _Server:
         from .service.journal import from_environment
         from .service.runner import Options, Runner
         from .web.handler import Handler, render
-        from .web.limits import LIMITS, from_environment as limits_from_environment
+        from .web.limits import LIMITS
+        from .web.limits import from_environment as limits_from_environment
         from .web.listener import Listener, PortTaken
 
         self.journal = from_environment()
@@ -467,7 +468,7 @@ def print_schema(directory: str, *, strict: bool) -> NoReturn:
     from .schema.openapi import document
     from .service.journal import Output
     from .service.process import Process
-    from .worker.entry import run
+    from .worker.entry import forked
 
     class Once:
         """Takes the first thing the worker says about the model."""
@@ -491,7 +492,7 @@ def print_schema(directory: str, *, strict: bool) -> NoReturn:
     null = os.open(os.devnull, os.O_WRONLY)
     told = Once()
     process = Process(told, settings, Output(null), Output(null), number=1, setup_timeout=0.0)
-    process.fork(run)
+    process.fork(forked)
     process.watch()
     _, status = os.waitpid(process.pid, 0)
     process.reaped(status)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
-import json
 
 import pytest
 from serving import Server, children, wait_until

@@ -36,7 +36,9 @@ def test_it_reads_what_a_yaml_library_reads(text):
     assert parse(text) == oracle
 
 
-@pytest.mark.parametrize("text", ["predict: [unclosed\n  : :\n", "predict: 'open\n", "\tpredict: x\n", "just text\n", "a: b: c\n"])
+@pytest.mark.parametrize(
+    "text", ["predict: [unclosed\n  : :\n", "predict: 'open\n", "\tpredict: x\n", "just text\n", "a: b: c\n"]
+)
 def test_broken_documents_are_refused_with_their_line(text):
     with pytest.raises(ValueError, match="line [0-9]+"):
         parse(text)

@@ -12,12 +12,13 @@ from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Union
 
     from .logs import Log
 
-    # JSON text and files in turn, in order
+    # JSON text, or text and files in turn, in order
     Segments = List[Any]
+    Value = Union[bytes, Segments]
 
 STARTING = "starting"
 PROCESSING = "processing"
@@ -87,8 +88,8 @@ class Prediction:
         self.error: Optional[str] = None
         self.metrics: Optional[Dict[str, Any]] = None
         self.log = log
-        self.output: Optional[Segments] = None  # of a returned value
-        self.items: Optional[List[Segments]] = None  # of an iterator: an array as soon as it starts
+        self.output: Optional[Value] = None  # of a returned value
+        self.items: Optional[List[Value]] = None  # of an iterator: an array as soon as it starts
         self.mismatch: Optional[str] = None
         self.canceled = False
 
@@ -110,7 +111,7 @@ class Prediction:
             for index, item in enumerate(self.items):
                 if index:
                     plain.append(b",")
-                if type(item) is bytes:
+                if isinstance(item, bytes):
                     plain.append(item)
                     continue
                 segments.append(b"".join(plain))
@@ -120,7 +121,7 @@ class Prediction:
             return segments
         if self.output is None:
             return [b"null"]
-        return [self.output] if type(self.output) is bytes else self.output
+        return [self.output] if isinstance(self.output, bytes) else self.output
 
     def document(self) -> Segments:
         """The whole object with every key, as the HTTP answers have it."""
@@ -163,13 +164,3 @@ class Prediction:
             return b"null"
         return _encode(self.metrics).encode("utf-8", "replace")
 
-
-class WebhookPlan:
-    """Where and what a prediction's webhooks are: the URL, the events asked for, the trace headers to pass on."""
-
-    __slots__ = ("url", "events", "trace")
-
-    def __init__(self, url: str, events: FrozenSet[str], trace: Tuple[Tuple[str, str], ...]) -> None:
-        self.url = url
-        self.events = events
-        self.trace = trace

@@ -23,8 +23,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, List, Optional, Protocol, Sequence, Tuple
 
-    from ..worker.entry import Settings
+    from ..wire.settings import Settings
     from .journal import Output
+
+    # What a forked child calls: control socket, settings, its ends of the two log pipes. Never returns.
+    Forked = Callable[[Any, Settings, int, int], Any]
 
     class Listener(Protocol):
         """What a process tells its supervisor, in the watcher's thread."""
@@ -91,9 +94,9 @@ class Process:
 
     # -- birth
 
-    def fork(self, run: Callable[[Any, Settings], Any], siblings: Sequence[Process] = ()) -> None:
+    def fork(self, forked: Forked, siblings: Sequence[Process] = ()) -> None:
         """Start as a fork of this process: only while it has one thread. `siblings` were forked before."""
-        ours, theirs = _socket.socketpair()  # type: ignore[attr-defined]
+        ours, theirs = _socket.socketpair()
         out, err = os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -104,10 +107,7 @@ class Process:
                 os.close(err[0])
                 for sibling in siblings:
                     sibling.forget()
-                from ..worker import capture
-
-                capture.redirect(out[1], err[1])
-                run(theirs, self.settings)
+                forked(theirs, self.settings, out[1], err[1])
             except BaseException:
                 import traceback
 
@@ -117,12 +117,11 @@ class Process:
                 os._exit(70)
         self._adopt(pid, ours, theirs, out, err)
 
-    def spawn(self) -> None:
-        """Start as a fresh interpreter: at any time. Raises OSError when there is no room for one."""
-        ours, theirs = _socket.socketpair()  # type: ignore[attr-defined]
+    def spawn(self, command: str) -> None:
+        """Start as a fresh interpreter that runs `command`: at any time. Raises OSError when there is no room for one."""
+        ours, theirs = _socket.socketpair()
         out, err = os.pipe(), os.pipe()
-        code = "from cog.runtime_stdlib.worker.entry import main; main()"
-        argv = [sys.executable, "-c", code, self.settings.dump()]
+        argv = [sys.executable, "-c", command, self.settings.dump()]
         # dup2 onto a descriptor's own number would keep it closed on exec, so none of ours may be that low.
         control = os.dup(theirs.fileno())
         moved = [control]
@@ -201,7 +200,7 @@ class Process:
             wait = None
             if timeout and not self.is_ready:
                 wait = max(0.0, born + timeout - time.monotonic()) * 1000
-            for fd, event in poll.poll(wait):
+            for fd, _ in poll.poll(wait):
                 if fd == control.fileno():
                     talking = self._hear(control, decoder)
                 elif not self._read(self._pipes.index(fd)):

@@ -25,17 +25,19 @@ class Roster:
         self._by_id: Dict[Tuple[bool, str], Run] = {}  # training or not, id
         self._closed = False
 
-    def admit(self, run: Run) -> Optional[Run]:
-        """Give the run a slot; or return the one of the same id that runs already.
+    def admit(self, run: Run, *, idempotent: bool) -> Optional[Run]:
+        """Give the run a slot; or, if `idempotent`, return the one of the same id that runs already.
 
-        Raises Busy when there is no slot.
+        Raises Busy when there is no slot, or the id is taken.
         """
         key = run.key
         with self._lock:
             if key is not None:
                 running = self._by_id.get(key)
                 if running is not None:
-                    return running
+                    if idempotent:
+                        return running
+                    raise Busy()
             if not self._free or self._closed:
                 raise Busy()
             run.slot = self._free.popleft()

@@ -40,6 +40,8 @@ __all__ = ["Busy", "Options", "Run", "Runner"]
 
 UNKNOWN_REASON = "Prediction failed for an unknown reason. It might have run out of memory? "
 UPLOAD_FAILED = "Cog: Got error trying to upload output files"
+# A synchronous answer follows its webhooks, as clients expect, but it does not wait for a receiver that is slow.
+WEBHOOK_PATIENCE = 0.25
 POLLRDHUP = getattr(select, "POLLRDHUP", 0)
 
 
@@ -94,7 +96,6 @@ class Run:
         "killed",
         "throttle",
         "files",
-        "done",
         "_runner",
         "_last_event",
         "lines",
@@ -118,7 +119,7 @@ class Run:
             log=Log(runner.options.log_limit),
         )
         self.request = request
-        self.key = None if request.id is None else (training, request.id)
+        self.key: Optional[Tuple[bool, str]] = None if request.id is None else (training, request.id)
         self.slot: Optional[Slot] = None
         self.respond_async = respond_async
         self.trace = trace
@@ -129,7 +130,6 @@ class Run:
         self.killed = False
         self.throttle = Throttle(runner.options.webhook_interval) if request.webhook is not None else None
         self.files: List[str] = []  # output files that are deleted when the answer is out
-        self.done: Optional[threading.Event] = None
         self.lines: Optional[Tuple[Lines, Lines]] = None
         self._runner = runner
         self._last_event = ""
@@ -204,9 +204,6 @@ class Run:
                     self.interrupt.cancel()
             return self.interrupt
 
-    def wait(self, timeout: float) -> bool:
-        return self.done is None or self.done.wait(timeout)
-
 
 class Runner:
     """Creates, runs and cancels predictions."""
@@ -237,21 +234,19 @@ class Runner:
         request: PredictionRequest,
         *,
         training: bool,
+        idempotent: bool,
         respond_async: bool,
         trace: Mapping[str, str],
-        retain: Optional[Callable[[], Callable[[], None]]] = None,
     ) -> Tuple[Run, bool]:
-        """Take a slot: (the new run, True), or (the one of that id that runs already, False).
+        """Take a slot: (the new run, True), or, if `idempotent`, (the one of that id that runs already, False).
 
-        Raises Busy. `retain` keeps the request's body for an asynchronous prediction; what it returns lets go.
+        Raises Busy.
         """
         run = Run(self, request, training=training, respond_async=respond_async, trace=trace)
         now = time.time()
         run.prediction.started = time.monotonic()
         run.prediction.started_at = iso(now)
-        if respond_async:
-            run.done = threading.Event()
-        running = self.roster.admit(run)
+        running = self.roster.admit(run, idempotent=idempotent)
         if running is not None:
             return running, False
         return run, True
@@ -332,8 +327,8 @@ class Runner:
                 self.journal.info("prediction failed: %s" % (error,), prediction.id)
         else:
             self.journal.info("prediction canceled", prediction.id)
-        if run.done is not None:
-            run.done.set()
+        if run.throttle is not None and not run.respond_async and self._sender is not None:
+            self._sender.wait(run, WEBHOOK_PATIENCE)
 
     # -- in the middle
 
@@ -469,7 +464,7 @@ class Runner:
         kind = message[0]
         if kind == m.YIELDED:
             items = message[1]
-            publish = [item if type(item) is bytes else self._publish(run, item) for item in items]
+            publish: List[Any] = [item if type(item) is bytes else self._publish(run, item) for item in items]
             with prediction.lock:
                 if prediction.items is None:
                     prediction.items = []
@@ -517,19 +512,19 @@ class Runner:
             path = part[0]
             run.files.append(path)
             if run.respond_async and self.options.upload_url:
-                parts.append(self._upload(run, lambda file=part: self._put_raw(run, file)))
+                parts.append(self._upload(self._put_raw, run, part))
             elif prefix and not run.respond_async:
-                parts.append(self._upload(run, lambda file=part: self._put_form(run, file)))
+                parts.append(self._upload(self._put_form, run, part))
             else:
                 parts.append(part)
         return parts
 
-    def _upload(self, run: Run, put: Callable[[], str]) -> bytes:
+    def _upload(self, put: Callable[[Run, OutputFile], str], run: Run, file: OutputFile) -> bytes:
         from ..lifecycle.prediction import quoted
         from .uploads import UploadFailed
 
         try:
-            return quoted(put())
+            return quoted(put(run, file))
         except UploadFailed as failure:
             raise OutputFailed(str(failure)) from failure
 

@@ -13,15 +13,16 @@ import time
 from ..lifecycle import health
 from ..lifecycle.clock import iso
 from ..schema.spec import Spec
+from ..wire.settings import Settings
 from .process import Process
 from .roster import Roster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
-    from ..worker.entry import Settings
     from .journal import Journal, Output
+    from .process import Forked
 
 DEATHS_IN_A_ROW = 3
 LONGEST_DELAY = 30.0
@@ -38,7 +39,8 @@ class Supervisor:
         count: int,
         roster: Roster,
         *,
-        outputs: tuple[Output, Output],
+        command: str,
+        outputs: Tuple[Output, Output],
         setup_timeout: float,
         stay: bool,
         exit_on_crash: bool,
@@ -56,6 +58,7 @@ class Supervisor:
         self.journal: Optional[Journal] = None
         self.on_stop: Callable[[int], None] = lambda status: None
         self.on_setup_done: Callable[[bool], None] = lambda ok: None
+        self._command = command  # with which a fresh interpreter becomes a worker
         self._outputs = outputs
         self._setup_timeout = setup_timeout
         self._stay = stay
@@ -66,7 +69,7 @@ class Supervisor:
         self._numbers = 0
         self._outline: Optional[Process] = None
         self._failed_setup_text = ""
-        self._health: dict[str, bytes] = {}
+        self._health: Dict[str, bytes] = {}
         self._stop_event = threading.Event()
         self.setup.started_at = iso(time.time())
 
@@ -82,11 +85,11 @@ class Supervisor:
             setup_timeout=self._setup_timeout,
         )
 
-    def fork_first(self, run: Callable[[Any, Settings], Any]) -> None:
+    def fork_first(self, forked: Forked) -> None:
         """Start all workers as forks, while this process still has one thread."""
         for _ in range(self.count):
             process = self._new(self.settings)
-            process.fork(run, self._processes)
+            process.fork(forked, self._processes)
             self._processes.append(process)
 
     def watch(self) -> None:
@@ -98,7 +101,7 @@ class Supervisor:
         with self._lock:
             if self.stopping:
                 return None
-            process.spawn()  # with the lock held: child_ended() must not look before it is in the list
+            process.spawn(self._command)  # with the lock held: child_ended() must not look before it is in the list
             self._processes.append(process)
         process.watch()
         return process
@@ -184,14 +187,12 @@ class Supervisor:
             self.fail_setup(text, False)
             return
         # It died while its file ran. What it looks like can still be told from the source.
-        from ..worker.entry import Settings
-
         s = self.settings
         self._failed_setup_text = text
         try:
             self._outline = self._new(Settings(s.directory, s.predict, s.train, s.mode, s.concurrency, True))
             with self._lock:
-                self._outline.spawn()
+                self._outline.spawn(self._command)
                 self._processes.append(self._outline)
             self._outline.watch()
         except OSError:

@@ -132,11 +132,19 @@ class Sender:
     """Delivers webhooks in threads of its own, which start when first needed. All methods are thread-safe."""
 
     def __init__(
-        self, version: str, *, token: Optional[str] = None, log: Optional[Callable[[str], None]] = None
+        self,
+        version: str,
+        *,
+        token: Optional[str] = None,
+        log: Optional[Callable[[str], None]] = None,
+        pause: Callable[[int], float] = backoff,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._headers = {"content-type": "application/json", "user-agent": "cog-worker/" + version}
         self._token = token
         self._log = log if log is not None else lambda line: None
+        self._pause = pause
+        self._max_waiting = max_waiting
         lock = threading.Lock()
         self._work_to_do = threading.Condition(lock)
         self._all_done = threading.Condition(lock)
@@ -182,7 +190,7 @@ class Sender:
                 self._bytes += notice.size - (replaced.size if replaced is not None else 0)
                 if not known.busy:
                     self._enqueue(known)
-                if len(self._channels) > MAX_WAITING or self._bytes > MAX_WAITING_BYTES:
+                if len(self._channels) > self._max_waiting or self._bytes > MAX_WAITING_BYTES:
                     lost = self._make_room(known)
         self._report(lost, "too many are waiting" if not self._closed else "the server is stopping")
 
@@ -314,7 +322,7 @@ class Sender:
             self._release(origin)  # it was given up while it was under way
         elif outcome == AGAIN and notice.tries <= RETRIES:
             channel.waiting.insert(0, notice)
-            pause = backoff(notice.tries)
+            pause = self._pause(notice.tries)
             if self._closing:
                 pause = min(pause, 0.4)
             if pause:
@@ -349,7 +357,7 @@ class Sender:
         """Give up the oldest that wait; returns what is lost."""
         lost: List[Notice] = []
         for channel in list(self._channels.values()):
-            if len(self._channels) <= MAX_WAITING and self._bytes <= MAX_WAITING_BYTES:
+            if len(self._channels) <= self._max_waiting and self._bytes <= MAX_WAITING_BYTES:
                 break
             if channel is newest or not channel.waiting:
                 continue

@@ -11,22 +11,22 @@ import os
 from ..lifecycle import health
 from ..service.roster import Busy
 from ..service.runner import discard
-from ..validation.request import NO_BODY, check_prediction
 from ..validation.problems import InputInvalid
+from ..validation.request import NO_BODY, check_prediction
 from ..wire.messages import FILE_MISSING
 from .document import DocumentInvalid, load
-from .replies import JSON, TEXT, json_reply, text_reply
+from .replies import JSON, json_reply, text_reply
 from .request import FilePart, Reply
 from .routes import Route, Routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
     from ..lifecycle.prediction import Prediction
     from ..schema.spec import Spec
     from ..service.journal import Journal
-    from ..service.runner import Run, Runner
+    from ..service.runner import Runner
     from ..service.supervisor import Supervisor
     from .listener import Connection
     from .request import Request
@@ -107,15 +107,16 @@ class Handler:
         found = self._find(request)
         if not isinstance(found, Route):
             return found
+        command = self._commands[found.command]
         try:
-            return self._commands[found.command](request, found.id, connection)
+            return command(request, found.id, connection)
         except Exception:
             import traceback
 
             self._journal.error("internal error", logger="cog.server.http", exception=traceback.format_exc())
             return text_reply(500, "Internal Server Error")
 
-    def _find(self, request: Request) -> Any:
+    def _find(self, request: Request) -> Union[Route, Reply]:
         if not self._routes_final:
             self._settle_routes()
         return self._routes.find(
@@ -219,7 +220,13 @@ class Handler:
         respond_async = prefer is not None and asks_for_async(prefer)
         runner = self._runner
         try:
-            run, new = runner.admit(wanted, training=training, respond_async=respond_async, trace=trace(headers))
+            run, new = runner.admit(
+                wanted,
+                training=training,
+                idempotent=id is not None,
+                respond_async=respond_async,
+                trace=trace(headers),
+            )
         except Busy:
             return self._refusal()
         if not new:

@@ -83,8 +83,8 @@ class AsyncExecutor:
 
     def serve(self, sockets: List[Any]) -> None:
         """Run what arrives until the server closes the slots. Raises LeavesWorker when the model ends the process."""
-        sys.stdout = capture.Router(sys.stdout, 1, current)  # type: ignore[assignment]
-        sys.stderr = capture.Router(sys.stderr, 2, current)  # type: ignore[assignment]
+        sys.stdout = capture.Router(sys.stdout, 1, current)
+        sys.stderr = capture.Router(sys.stderr, 2, current)
         for sock in sockets:
             slot = Slot(sock, self.loop)
             self._open += 1

@@ -1,6 +1,6 @@
 """The worker process from its first line to its last: load the model, say what it is, set it up, serve.
 
-Two ways in. The first worker is forked while the server has one thread and has imported next to nothing: run()
+Two ways in. The first worker is forked while the server has one thread and has imported next to nothing: forked()
 is called in the child. Every later one is a fresh interpreter: main() finds its control socket at descriptor 3.
 
 The order matters. Everything of ours is imported before the model directory joins sys.path, so that a model's
@@ -15,6 +15,8 @@ import os
 import signal
 import sys
 
+from ..wire.settings import Settings
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, NoReturn, Optional
@@ -26,31 +28,16 @@ CONTROL_FD = 3
 FDS_PER_MESSAGE = 64  # the kernel takes 253
 
 
-class Settings:
-    """What a worker is told. Plain data, so that it can also travel as an argument."""
+# How a fresh interpreter becomes a worker; the settings follow as an argument.
+COMMAND = "from cog.runtime_stdlib.worker.entry import main; main()"
 
-    __slots__ = ("directory", "predict", "train", "mode", "concurrency", "outline_only")
 
-    def __init__(
-        self, directory: str, predict: str, train: str, mode: str, concurrency: int, outline_only: bool = False
-    ) -> None:
-        self.directory = directory
-        self.predict = predict
-        self.train = train
-        self.mode = mode
-        self.concurrency = concurrency  # 0: as the model itself says, else 1
-        self.outline_only = outline_only
+def forked(control: Any, settings: Settings, out: int, err: int) -> NoReturn:
+    """A forked child's way in. `out` and `err` are its ends of the log pipes."""
+    from .capture import redirect
 
-    def dump(self) -> str:
-        import json
-
-        return json.dumps([getattr(self, name) for name in self.__slots__])
-
-    @classmethod
-    def load(cls, text: str) -> Settings:
-        import json
-
-        return cls(*json.loads(text))
+    redirect(out, err)
+    run(control, settings)
 
 
 def main() -> None:
@@ -349,7 +336,7 @@ class Worker:
         from .capture import flush
 
         flush()
-        pairs = [_socket.socketpair() for _ in range(count)]  # type: ignore[attr-defined]
+        pairs = [_socket.socketpair() for _ in range(count)]
         if executor is None:
             from .execute import SyncExecutor
 

@@ -254,7 +254,17 @@ def segments(encoded: Any, yielded_files: Optional[List[str]] = None) -> Any:
         return parts[0]
     from .files import stage
 
-    return [part if type(part) is bytes else stage(part, yielded_files) for part in parts]
+    staged: Dict[Optional[str], Any] = {}  # a file that is in the output twice is one file
+    result: List[Any] = []
+    for part in parts:
+        if type(part) is bytes:
+            result.append(part)
+        elif part.path is None or part.path not in staged:
+            staged[part.path] = stage(part, yielded_files)
+            result.append(staged[part.path])
+        else:
+            result.append(staged[part.path])
+    return result
 
 
 def describe(failure: BaseException) -> str:

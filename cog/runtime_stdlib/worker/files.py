@@ -58,7 +58,7 @@ def copy(path: str, target: int) -> None:
     with open(path, "rb") as source:
         number = source.fileno()
         try:
-            while os.sendfile(target, number, None, COPY_BLOCK):  # type: ignore[arg-type]
+            while os.sendfile(target, number, None, COPY_BLOCK):
                 pass
         except (AttributeError, OSError, TypeError):
             os.lseek(number, 0, os.SEEK_SET)
