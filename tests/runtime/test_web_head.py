@@ -64,7 +64,7 @@ def test_limits_hold_to_the_byte(lines, changed, status):
     with pytest.raises(BadRequest) as refused:
         head(*lines, **changed)
     assert refused.value.status == status
-    (name, value), = changed.items()
+    ((name, value),) = changed.items()
     assert head(*lines, **{name: value + 1}).method == "GET"
 
 

@@ -6,7 +6,17 @@ import io
 import pytest
 
 from cog.runtime_stdlib.web import replies
-from cog.runtime_stdlib.web.replies import TAIL_CLOSE, TAIL_KEEP, TAIL_OPEN, FileChanged, blocks, failure, head, json_reply, length
+from cog.runtime_stdlib.web.replies import (
+    TAIL_CLOSE,
+    TAIL_KEEP,
+    TAIL_OPEN,
+    FileChanged,
+    blocks,
+    failure,
+    head,
+    json_reply,
+    length,
+)
 from cog.runtime_stdlib.web.request import FilePart, Reply
 from cog.runtime_stdlib.web.sending import date_field
 

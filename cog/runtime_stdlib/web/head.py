@@ -95,9 +95,17 @@ class HeadReader:
         if end >= 0:
             self.rest = bytes(buffer[end + 4 :])
             return parse_head(bytes(buffer[: end + 4]), self._limits)
+        self._check_line_ends(buffer)
         self._seen = len(buffer)
         self._check_start(buffer)
         return None
+
+    def _check_line_ends(self, buffer: bytearray) -> None:
+        # A lone CR or LF may hide the empty line that the client thinks it has sent.
+        new = buffer[max(0, self._seen - 1) :] if buffer[self._seen - 1 : self._seen] == b"\r" else buffer[self._seen :]
+        pairs = new.count(b"\r\n")
+        if new.count(b"\n") != pairs or new.count(b"\r", 0, -1) > pairs:
+            raise BadRequest("Control character or bare line end in the header")
 
     def _check_start(self, buffer: bytearray) -> None:
         # What is certainly wrong already: a client that speaks another protocol should not wait for our deadline.
@@ -112,8 +120,6 @@ class HeadReader:
                     if start.decode("latin-1").strip(METHOD):
                         raise BadRequest("Malformed request line")
                 return
-            if end == 0 or buffer[end - 1] != 0x0D:
-                raise BadRequest("Line does not end with CR LF")
             request_line(bytes(buffer[: end - 1]).decode("latin-1"), limits)
             self._first_line_checked = True
         if len(buffer) > limits.max_header_size:

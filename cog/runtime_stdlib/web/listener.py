@@ -346,7 +346,7 @@ def affordable(wanted: int) -> int:
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if soft == resource.RLIM_INFINITY:
         return wanted
-    return max(4, min(wanted, (soft - SPARE_DESCRIPTORS) * 3 // 4))
+    return min(wanted, max(4, (soft - SPARE_DESCRIPTORS) * 3 // 4))
 
 
 def knock(sock: _socket.socket) -> None:

@@ -73,7 +73,9 @@ def decode(line):
     return re.sub(
         rb"\\(?:x([0-9a-fA-F]{2})|([rnt0\\]))",
         lambda match: (
-            bytes([int(match[1], 16)]) if match[1] else {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}[match[2]]
+            bytes([int(match[1], 16)])
+            if match[1]
+            else {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}[match[2]]
         ),
         line.encode("ascii"),
     )
