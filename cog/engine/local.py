@@ -87,9 +87,9 @@ class Interpreter:
 class LocalServer:
     """The prediction server as a child process."""
 
-    def __init__(self, child: Child, url: str, runtime: Runtime) -> None:
+    def __init__(self, child: Child, url: str, folders: Sequence[Folder]) -> None:
         self._child = child
-        self._runtime = runtime
+        self._folders = folders
         self.url = url
 
     def alive(self) -> bool:
@@ -101,22 +101,23 @@ class LocalServer:
     def stop(self) -> None:
         with Shield():
             self._child.stop()
-            self._runtime.close()
+            for folder in self._folders:
+                folder.close()
 
 
-class Runtime:
-    """The folder with the runtime's files; one that nobody could keep is removed after use."""
+class Folder:
+    """A folder that a run needs; one that serves this run alone is removed after it."""
 
-    def __init__(self, folder: Path, *, passing: bool) -> None:
-        self.folder = folder
+    def __init__(self, path: Path, *, passing: bool) -> None:
+        self.path = path
         self._passing = passing
 
     def close(self) -> None:
         if self._passing:
-            storage.remove(self.folder)
+            storage.remove(self.path)
 
     def __enter__(self) -> Path:
-        return self.folder
+        return self.path
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -189,23 +190,26 @@ class LocalEngine:
 
     def start(self, target: Target, options: ServeOptions) -> LocalServer:
         port = options.port or _free_port(options.host)
-        runtime = self._runtime(target)
+        folders = [self._runtime(target)]
+        runtime = folders[0].path
         try:
             with Shield():
-                child = Child(
-                    self._server_words(target, options),
-                    cwd=runtime.folder,
-                    env=self._server_variables(target, options, runtime.folder, port),
-                    line=self._reporter.detail,
-                )
-                return LocalServer(child, f"http://{options.host}:{port}", runtime)
-        except CogError:
-            runtime.close()
+                environment = self._server_variables(target, options, runtime, port)
+                if "TMPDIR" not in (name for name, _, _ in (item.partition("=") for item in options.environment)):
+                    # What a model leaves in the temporary folder goes with its container; here, with this.
+                    folders.append(_passing("cog-model-"))
+                    environment["TMPDIR"] = str(folders[-1].path)
+                words = self._server_words(target, options)
+                child = Child(words, cwd=runtime, env=environment, line=self._reporter.detail)
+                return LocalServer(child, f"http://{options.host}:{port}", folders)
+        except BaseException:
+            for folder in folders:
+                folder.close()
             raise
 
     # --- the runtime's files -------------------------------------------------------------------
 
-    def _runtime(self, target: Target) -> Runtime:
+    def _runtime(self, target: Target) -> Folder:
         """The folder of the runtime for PYTHONPATH, named after its content."""
         files = list(self._payload())
         digest = hashlib.sha256()
@@ -216,17 +220,14 @@ class LocalEngine:
         for home in self._homes(target):
             place = storage.placed(home, name, files)
             if place is not None:
-                return Runtime(place, passing=False)
-        try:
-            with Shield():
-                passing = Runtime(Path(tempfile.mkdtemp(prefix="cog-runtime-")), passing=True)
-            storage.write(passing.folder, files)
-        except OSError as error:
-            raise EnvironmentNotMade(
-                "there is no place for the files of the runtime",
-                why=error.strerror or str(error),
-                fix="set COG_CACHE_DIR to a folder of your own",
-            ) from error
+                return Folder(place, passing=False)
+        with Shield():
+            passing = _passing("cog-runtime-")
+            try:
+                storage.write(passing.path, files)
+            except OSError as error:
+                passing.close()
+                raise _no_place(error) from error
         return passing
 
     def _homes(self, target: Target) -> Iterator[Path]:
@@ -366,6 +367,21 @@ class LocalEngine:
             raise PackagesNotInstalled(failure, installer) from failure
         (folder / MARK).write_text(json.dumps({"python": interpreter.version, "requirements": list(needs.requirements)}))
         self._reporter.info(f"Installed {what} in {time.monotonic() - began:.0f} s")
+
+
+def _passing(prefix: str) -> Folder:
+    try:
+        return Folder(Path(tempfile.mkdtemp(prefix=prefix)), passing=True)
+    except OSError as error:
+        raise _no_place(error) from error
+
+
+def _no_place(error: OSError) -> EnvironmentNotMade:
+    return EnvironmentNotMade(
+        "there is no place for temporary files",
+        why=error.strerror or str(error),
+        fix="make room, or set TMPDIR to a folder that can be written",
+    )
 
 
 def absolute(lines: Iterable[str], directory: Path) -> list[str]:
