@@ -3,17 +3,23 @@
 It is http.server's, which we did not write; a test gives a function that gets each request's handler.
 """
 
+import collections
 import http.server
+import socket
 import ssl
 import threading
+
+
+Request = collections.namedtuple("Request", "command path headers body client_address")
 
 
 class Peer:
     """`answer(handler)` is called for every request; `handler.body` is what was sent. `requests` keeps them all."""
 
-    def __init__(self, answer=None, *, certificate=None):
+    def __init__(self, answer=None, *, certificate=None, port=0):
         self.answer = answer or (lambda handler: reply(handler))
         self.requests = []
+        self.connections = []
         self.changed = threading.Condition()
         peer = self
 
@@ -23,10 +29,16 @@ class Peer:
             def log_message(self, *arguments):
                 pass
 
+            def setup(self):
+                super().setup()
+                peer.connections.append(self.connection)
+
             def _any(self):
                 self.body = self.read_body()
+                # A copy: the handler of a connection that is kept alive is used again.
+                request = Request(self.command, self.path, self.headers, self.body, self.client_address)
                 with peer.changed:
-                    peer.requests.append(self)
+                    peer.requests.append(request)
                     peer.changed.notify_all()
                 peer.answer(self)
 
@@ -42,7 +54,7 @@ class Peer:
             def handle_error(self, request, client_address):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         scheme = "http"
         if certificate is not None:
@@ -69,8 +81,12 @@ class Peer:
         self.server.shutdown()
         self._thread.join()
         self.server.socket.close()
-        # Connections that are kept alive end with their clients; their threads are joined here.
-        self.server.server_close()
+        for connection in self.connections:  # kept alive for a request that does not come
+            try:
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.server.server_close()  # joins the threads
 
     def __enter__(self):
         return self
