@@ -19,6 +19,9 @@ class Note:
     severity: str = "warning"  # warning | note
     fix: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.message} ({self.fix})" if self.fix else self.message
+
 
 @dataclass(frozen=True)
 class Resolution:

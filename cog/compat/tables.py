@@ -1,9 +1,9 @@
 """Compatibility tables and their one loader.
 
 The tables are data files beside this module, one row per release and variant. A site that needs
-newer rows, or a mirror of the PyTorch wheels, adds files of the same form (COG_COMPAT_FILE or
---compat-file): a row with the same key replaces ours, a new one is added. The solver gets the
-result and never looks at files itself. Rows in any order; the rules compare versions.
+newer rows, or a mirror of the PyTorch wheels, adds files of the same form (COG_COMPAT_FILE):
+a row with the same key replaces ours, a new one is added. The solver gets the result and never
+looks at files itself. Rows may stand in any order; the rules compare versions.
 """
 
 from __future__ import annotations

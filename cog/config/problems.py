@@ -90,6 +90,9 @@ class Problem:
             lines.append(f"fix: {self.fix}")
         return "\n".join(lines)
 
+    def __str__(self) -> str:
+        return f"{self.headline} ({self.fix})" if self.fix else self.headline
+
     def to_data(self) -> "dict[str, object]":
         """For machine-readable output."""
         return {

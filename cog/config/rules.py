@@ -197,7 +197,7 @@ def _references(look: _Look) -> Iterator[Problem]:
             yield problem_at(
                 look.source,
                 (key,),
-                f"{'train' if key == 'train' else 'predict'}-invalid",
+                "train-invalid" if key == "train" else "predict-invalid",
                 f"{key} must be in the form '{example}', not {reference!r}",
                 fix=f'write the file, a colon and the name in it: {key}: "{example}"',
             )
