@@ -190,7 +190,7 @@ def tensorflow_row(pin: Pin, tables: Tables) -> Optional[Tensorflow]:
     if exact:
         return exact[0]
     kin = [row for row in tables.tensorflow if same_minor(row.tensorflow, pin.public)]
-    return max(kin, key=lambda row: key(row.tensorflow), default=None)
+    return max(kin, key=lambda row: key(row.tensorflow)) if kin else None
 
 
 def gpu_rows(pin: Pin, tables: Tables) -> List[Torch]:

@@ -9,11 +9,10 @@ looks at files itself. Rows may stand in any order; the rules compare versions.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
-from pkgutil import get_data
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple, cast
 
 from ..errors import CogError
 from .versions import is_version
@@ -103,7 +102,8 @@ def load_tables(overrides: Sequence[str] = ()) -> Tables:
     raw = _built_in()
     for path in overrides:
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise CompatFileInvalid(path, str(error)) from error
         try:
@@ -115,12 +115,12 @@ def load_tables(overrides: Sequence[str] = ()) -> Tables:
 
 @lru_cache(maxsize=1)
 def _built_in() -> Dict[str, Any]:
+    loader = cast(Any, __spec__).loader
+    folder = os.path.join(os.path.dirname(__file__), "data")
     raw: Dict[str, Any] = {}
     for name in _FILES:
-        # From a folder or from the archive alike; importlib.resources would cost 15 ms.
-        data = get_data(__package__, f"data/{name}")
-        assert data is not None
-        raw.update(json.loads(data))
+        # The module's own loader reads from a folder and from the archive alike, and costs no import.
+        raw.update(json.loads(loader.get_data(os.path.join(folder, name))))
     return raw
 
 
@@ -177,7 +177,7 @@ def _merged_rows(table: str, old: List[Dict[str, Any]], new: object) -> List[Dic
             wanted = list if key == "pythons" else bool if key == "default" else str
             if not isinstance(value, wanted):
                 raise _Unusable(f"{place}: `{key}` must be a {_KINDS[wanted]}")
-            if key == "pythons" and not all(isinstance(v, str) and is_version(v) for v in value):
+            if isinstance(value, list) and not all(isinstance(v, str) and is_version(v) for v in value):
                 raise _Unusable(f"{place}: `pythons` must hold versions in quotes")
             if key in _VERSIONS and value not in ("", "cpu") and not is_version(str(value)):
                 raise _Unusable(f"{place}: `{key}` is not a version: {value!r}")

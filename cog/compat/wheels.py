@@ -107,7 +107,7 @@ def _row(pin: Pin, cuda: Optional[str], tables: Tables) -> Optional[Torch]:
             and key(row.cuda)[:2] <= key(cuda)[:2]
             and pin.local in ("", build_tag(row.cuda))
         ]
-    return max(rows, key=lambda row: (_cuda_key(row), key(row.torch)), default=None)
+    return max(rows, key=lambda row: (_cuda_key(row), key(row.torch))) if rows else None
 
 
 def _cuda_key(row: Torch) -> Tuple[int, ...]:
