@@ -22,10 +22,10 @@ MAX_EXTENSIONS = 16384  # in the whole body
 MAX_TRAILER = 8192
 MAX_TRAILER_FIELDS = 32
 
-# RFC 9110, 6.5.1: fields that frame, route or describe the message make no sense after it.
+# RFC 9110, 6.5.1: fields that frame or route the message or say who sends it make no sense after it.
 NOT_IN_TRAILERS = frozenset(
     (
-        "authorization", "connection", "content-encoding", "content-length", "content-range", "content-type", "cookie",
+        "authorization", "connection", "content-encoding", "content-length", "content-range", "cookie",
         "expect", "host", "keep-alive", "max-forwards", "prefer", "proxy-authorization", "proxy-connection", "range",
         "te", "trailer", "transfer-encoding", "upgrade",
     )
