@@ -139,7 +139,6 @@ def register(add: Add) -> None:
             description="Flags for cog stand before the command; what follows it belongs to the command.",
             flags=(PUBLISH, ENVIRONMENT, GPUS, *SHARED, RUN_INPUT, RUN_JSON),
             positionals="COMMAND [ARG...]",
-            minimum=1,
             maximum=-1,
             interspersed=False,
             examples=(

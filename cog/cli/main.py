@@ -71,6 +71,7 @@ def _carry_out(words: Sequence[str], console: Console) -> int:
     try:
         return _function(parsed.command)(parsed.arguments(console))
     finally:
+        signals.settle()
         news()
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cog.cli.console import write
+from cog.cli.parser import UsageError
 from cog.cli.registry import Arguments
 from cog.engine.interface import PREDICT, TRAIN, BuildOptions
 from cog.errors import CogError
@@ -79,6 +80,8 @@ def run(arguments: Arguments) -> int:
 
     if arguments.given & {"input", "json"}:
         raise action.PredictMeant()
+    if not arguments.positionals:
+        raise UsageError("cog run needs COMMAND [ARG...]", fix="the form is: cog run COMMAND [ARG...]")
     return action.run(
         action.Request(
             command=arguments.positionals,

@@ -17,6 +17,7 @@ from cog.errors import CogError
 
 __all__ = ["Client", "PredictionRefused", "ServerGone", "SetupFailed", "SetupTimedOut", "Watched", "wait_until_ready"]
 
+WORDS = 10  # lines of an exception that are shown
 QUICK = 5.0  # seconds for an answer that needs no model
 
 
@@ -35,7 +36,7 @@ class SetupFailed(CogError):
     def __init__(self, logs: str) -> None:
         super().__init__(
             "the model failed while it was setting up",
-            why=last_line(logs),
+            why=last_words(logs),
             fix="correct that in the model's code; it happened before any input was looked at",
         )
         self.logs = logs
@@ -58,7 +59,7 @@ class ServerGone(CogError):
     def __init__(self, what: str, *, tail: str) -> None:
         super().__init__(
             what,
-            why=f"the last that it printed was: {last_line(tail)}" if tail.strip() else "it printed nothing",
+            why=f"the last that it printed was: {last_words(tail)}" if tail.strip() else "it printed nothing",
             fix="see what it printed above; `cog serve` shows the server at work",
         )
         self.tail = tail
@@ -167,11 +168,17 @@ _SETUP = ("setup failed", "during setup", "Error while loading")
 _WRAPPER = "cog.server.exceptions.FatalWorkerException: "
 
 
-def last_line(text: str) -> str:
-    """The last line that says something: the exception of a traceback."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    line = lines[-1] if lines else ""
-    return line[len(_WRAPPER) :] if line.startswith(_WRAPPER) else line
+def last_words(text: str) -> str:
+    """What went wrong, of all that was printed: the exception of the last traceback, or the last line."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    begins = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if begins:
+        told = [n for n in range(begins[-1] + 1, len(lines)) if not lines[n].startswith(" ")]
+        lines = lines[told[0] : told[0] + WORDS] if told else lines[-1:]
+    else:
+        lines = lines[-1:]
+    text = "\n".join(lines)
+    return text[len(_WRAPPER) :] if text.startswith(_WRAPPER) else text.strip()
 
 
 def _ended(tail: str) -> CogError:

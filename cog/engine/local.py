@@ -39,7 +39,7 @@ from cog.engine.process import (
     ProgramMissing,
     run,
 )
-from cog.engine.signals import Shield
+from cog.engine.signals import Shield, owe, settled
 from cog.errors import CogError
 
 MARK = "cog-ready"
@@ -111,10 +111,13 @@ class Folder:
     def __init__(self, path: Path, *, passing: bool) -> None:
         self.path = path
         self._passing = passing
+        if passing:
+            owe(self, self.close)
 
     def close(self) -> None:
         if self._passing:
             storage.remove(self.path)
+            settled(self)
 
     def __enter__(self) -> Path:
         return self.path
@@ -192,20 +195,14 @@ class LocalEngine:
         port = options.port or _free_port(options.host)
         folders = [self._runtime(target)]
         runtime = folders[0].path
-        try:
-            with Shield():
-                environment = self._server_variables(target, options, runtime, port)
-                if "TMPDIR" not in (name for name, _, _ in (item.partition("=") for item in options.environment)):
-                    # What a model leaves in the temporary folder goes with its container; here, with this.
-                    folders.append(_passing("cog-model-"))
-                    environment["TMPDIR"] = str(folders[-1].path)
-                words = self._server_words(target, options)
-                child = Child(words, cwd=runtime, env=environment, line=self._reporter.detail)
-                return LocalServer(child, f"http://{options.host}:{port}", folders)
-        except BaseException:
-            for folder in folders:
-                folder.close()
-            raise
+        environment = self._server_variables(target, options, runtime, port)
+        if not any(item.startswith("TMPDIR=") for item in options.environment):
+            # What a model leaves in the temporary folder goes with its container; here, with this.
+            folders.append(_passing("cog-model-"))
+            environment["TMPDIR"] = str(folders[-1].path)
+        words = self._server_words(target, options)
+        child = Child(words, cwd=runtime, env=environment, line=self._reporter.detail)
+        return LocalServer(child, f"http://{options.host}:{port}", folders)
 
     # --- the runtime's files -------------------------------------------------------------------
 
@@ -221,13 +218,11 @@ class LocalEngine:
             place = storage.placed(home, name, files)
             if place is not None:
                 return Folder(place, passing=False)
-        with Shield():
-            passing = _passing("cog-runtime-")
-            try:
-                storage.write(passing.path, files)
-            except OSError as error:
-                passing.close()
-                raise _no_place(error) from error
+        passing = _passing("cog-runtime-")
+        try:
+            storage.write(passing.path, files)
+        except OSError as error:
+            raise _no_place(error) from error
         return passing
 
     def _homes(self, target: Target) -> Iterator[Path]:
@@ -371,7 +366,8 @@ class LocalEngine:
 
 def _passing(prefix: str) -> Folder:
     try:
-        return Folder(Path(tempfile.mkdtemp(prefix=prefix)), passing=True)
+        with Shield():
+            return Folder(Path(tempfile.mkdtemp(prefix=prefix)), passing=True)
     except OSError as error:
         raise _no_place(error) from error
 

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Optional, Union
 
-from cog.engine.signals import Shield, Stopped, exception, number_of
+from cog.engine.signals import Shield, Stopped, exception, number_of, owe, settled
 from cog.errors import CogError
 
 __all__ = ["CAPTURE", "DIRECT", "INHERIT", "NOTHING", "STDERR", "Child", "Finished", "ProcessFailed", "ProgramMissing"]
@@ -110,6 +110,7 @@ def run(
             stderr=subprocess.PIPE if by_lines or stderr == CAPTURE else None,
             own_group=own_group,
         )
+        owe(process, lambda: _kill(process, own_group))
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     captured = bytearray()
     show = _one_at_a_time(line, tail)
@@ -130,6 +131,7 @@ def run(
     finally:
         if process.poll() is None:
             _kill(process, own_group)
+        settled(process)
         for reader in readers:
             reader.join(2)
         for stream in (process.stdout, process.stderr):
@@ -163,8 +165,9 @@ class Child:
                 stderr=subprocess.STDOUT,
                 own_group=True,
             )
-        assert self._process.stdout is not None
-        self._reader = _reader(self._process.stdout, _Lines(_one_at_a_time(line, self._tail)).feed)
+            assert self._process.stdout is not None
+            self._reader = _reader(self._process.stdout, _Lines(_one_at_a_time(line, self._tail)).feed)
+            owe(self, self.stop)
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -189,6 +192,7 @@ class Child:
                     except subprocess.TimeoutExpired:
                         continue
             _kill(self._process, group=True)  # also what it left behind in its group
+            settled(self)
             self._reader.join(1)
             if self._process.stdout is not None and not self._reader.is_alive():
                 self._process.stdout.close()

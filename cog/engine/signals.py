@@ -3,6 +3,8 @@
 Strategy: SIGINT raises KeyboardInterrupt as always, SIGTERM and SIGHUP raise Stopped, so that
 every `finally` on the way out runs. Inside a Shield they are held back: a program that has just
 been started is always on record before the exception comes, and cleaning up is not cut short.
+What must happen before we leave (a program to end, a folder to remove) is owed from the moment
+it exists; the front door settles what an exception at a bad moment left unsettled.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
     from typing import Optional
 
@@ -60,6 +63,25 @@ def arrived(number: int, frame: Optional[FrameType]) -> None:
         Shield.arrived = Shield.arrived or number
     else:
         raise exception(number)
+
+
+_owed: dict[int, Callable[[], None]] = {}
+
+
+def owe(key: object, duty: Callable[[], None]) -> None:
+    """Remember what is to be done for `key` before the tool leaves. Call it inside a Shield."""
+    _owed[id(key)] = duty
+
+
+def settled(key: object) -> None:
+    _owed.pop(id(key), None)
+
+
+def settle() -> None:
+    """Do all that is still owed; the last first."""
+    with Shield():
+        while _owed:
+            _owed.popitem()[1]()
 
 
 def take() -> None:

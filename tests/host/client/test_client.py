@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cog.client import Client, ServerGone, SetupFailed, SetupTimedOut, last_line, wait_until_ready
+from cog.client import Client, ServerGone, SetupFailed, SetupTimedOut, last_words, wait_until_ready
 
 SCHEMA = {"components": {"schemas": {"Input": {"properties": {"s": {"type": "string"}}}}}}
 
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_the_inputs_comes_out_during_setup(url: str, script: 
         wait_until_ready(Client(url), Process(), timeout=0, described=refuse)
 
 
-def test_a_failed_setup_says_its_last_line(url: str, script: Script) -> None:
+def test_a_failed_setup_says_its_last_words(url: str, script: Script) -> None:
     logs = "Traceback (most recent call last):\n  File ...\nRuntimeError: no weights\n"
     script.answers["GET /health-check"] = [(200, {"status": "SETUP_FAILED", "setup": {"logs": logs}})]
     with pytest.raises(SetupFailed, match="the model failed while it was setting up") as caught:
@@ -174,5 +174,19 @@ def test_nobody_listening_is_no_health() -> None:
     assert Client("http://127.0.0.1:1").schema() is None
 
 
-def test_the_last_line_is_the_one_that_says_something() -> None:
-    assert [last_line(text) for text in ("", "a\n b \n\n", "x")] == ["", "b", "x"]
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ("", ""),
+        ("a\n b \n\n", "b"),
+        ("Traceback (most recent call last):\n  File ...\nValueError: one\n\ntwo\n", "ValueError: one\ntwo"),
+        (
+            "Traceback (most recent call last):\n  x\nKeyError: 1\n\nDuring handling ...\n\n"
+            "Traceback (most recent call last):\n  y\nOSError: 2\n",
+            "OSError: 2",
+        ),
+        ("Traceback (most recent call last):\n  cut off", "cut off"),
+    ],
+)
+def test_the_last_words_are_the_exception_of_the_last_traceback(printed: str, words: str) -> None:
+    assert last_words(printed) == words
