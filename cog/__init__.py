@@ -5,8 +5,6 @@ command-line tool does not pay for the SDK, nor the SDK for a module that the mo
 touch. Type checkers read the plain imports.
 """
 
-from __future__ import annotations
-
 import sys  # built in: no file of the model's directory can stand in for it
 
 __version__ = "0.1.0"

@@ -260,19 +260,29 @@ def property_schema(field: Field, components: Components, seen: Dict[str, str]) 
     if field.description:
         extra["description"] = field.description
     if field.default is not MISSING and field.default is not None:
-        extra["default"] = field.default
+        extra["default"] = without_nulls(field.default)
+    titled = field.description or not is_of_enums(field.shape)
     if "$ref" in inner:
         if not extra:
             return inner
-        return (
-            {"title": title_of(field.name), **extra, "allOf": [inner]}
-            if field.description
-            else {
-                **extra,
-                "allOf": [inner],
-            }
-        )
-    return {"title": title_of(field.name), **inner, **extra}
+        inner = {"allOf": [inner]}
+    return {"title": title_of(field.name), **inner, **extra} if titled else {**inner, **extra}
+
+
+def is_of_enums(shape: Shape) -> bool:
+    """An enumeration, or a list or dict of one: those properties have no title, as ever."""
+    if shape.kind in ("list", "set", "dict") and shape.args:
+        shape = shape.args[0]
+    return shape.kind == "enum"
+
+
+def without_nulls(value: Any) -> Any:
+    """A default without its nulls: schemas here do not say that a property may be null, so it would not fit."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
 
 
 def output_component(spec: Spec, title: str, components: Components) -> Json:

@@ -1,0 +1,4 @@
+from cog import Path
+
+
+def train(data: Path, rate: float = 1e-4) -> Path: ...
