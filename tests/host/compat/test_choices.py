@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import pytest
 
@@ -138,7 +138,7 @@ def test_a_fixed_patch_version_chooses_that_image() -> None:
         (["torch==2.4", "torchvision==0.19.0"], {}, []),
     ],
 )
-def test_what_is_warned_of_on_a_gpu(lines: List[str], build: "dict[str, object]", warned: List[str]) -> None:
+def test_what_is_warned_of_on_a_gpu(lines: List[str], build: "dict[str, Any]", warned: List[str]) -> None:
     assert codes(solve(*lines, gpu=True, python_version="3.11", **build)) == warned
 
 
@@ -193,7 +193,7 @@ def test_only_the_word_false_turns_the_cuda_image_off(word: str) -> None:
         (["torch"], {"python_version": "3.11"}, "python3.11"),
     ],
 )
-def test_the_name_of_a_cog_base_image(lines: List[str], build: "dict[str, object]", image: str) -> None:
+def test_the_name_of_a_cog_base_image(lines: List[str], build: "dict[str, Any]", image: str) -> None:
     assert solve(*lines, cog_base=True, **build).base_image == f"r8.im/cog-base:{image}"
 
 
@@ -206,7 +206,7 @@ def test_the_name_of_a_cog_base_image(lines: List[str], build: "dict[str, object
         ([], {"gpu": True, "cuda": "11.3", "python_version": "3.11"}, "CUDA 11.3, Python 3.11"),
     ],
 )
-def test_cog_base_images_that_do_not_exist(lines: List[str], build: "dict[str, object]", named: str) -> None:
+def test_cog_base_images_that_do_not_exist(lines: List[str], build: "dict[str, Any]", named: str) -> None:
     with pytest.raises(CompatError) as caught:
         solve(*lines, cog_base=True, **build)
     assert caught.value.what == f"there is no Cog base image for {named}"
@@ -234,7 +234,7 @@ def test_a_cog_base_image_is_used_only_when_asked_for(asked: Optional[bool]) -> 
     ],
 )
 def test_a_renamed_package_is_translated_where_the_old_name_is_gone(
-    build: "dict[str, object]", flags: "dict[str, bool]", installed: Tuple[str, ...]
+    build: "dict[str, Any]", flags: "dict[str, bool]", installed: Tuple[str, ...]
 ) -> None:
     got = solve(system_packages=("libgl1-mesa-glx", "ffmpeg"), **build, **flags)  # type: ignore[arg-type]
     assert got.system_packages == installed

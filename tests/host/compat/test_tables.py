@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
@@ -13,6 +13,8 @@ from cog.compat.versions import is_version, key, same_minor
 from cog.config import Build, Config
 
 TABLES = load_tables()
+TORCHES: List[str] = sorted({row.torch for row in TABLES.torch}, key=key)
+TENSORFLOWS: List[str] = sorted({row.tensorflow for row in TABLES.tensorflow}, key=key)
 
 
 def write(folder: Path, data: Any, name: str = "rows.json") -> str:
@@ -55,14 +57,14 @@ def test_every_row_installs_from_exactly_one_place() -> None:
         assert row.index or row.find_links or row.default, row
 
 
-@pytest.mark.parametrize("pin", sorted({row.torch for row in TABLES.torch}, key=key))
+@pytest.mark.parametrize("pin", TORCHES)
 def test_every_known_torch_builds_on_a_gpu_and_without(pin: str) -> None:
     for gpu in (True, False):
         got = solve(TABLES, f"torch=={pin}", gpu=gpu)
         assert (got.warnings, got.requirements[-1].partition("+")[0]) == ((), f"torch=={pin}")
 
 
-@pytest.mark.parametrize("pin", sorted({row.tensorflow for row in TABLES.tensorflow}, key=key))
+@pytest.mark.parametrize("pin", TENSORFLOWS)
 def test_every_known_tensorflow_builds_on_a_gpu(pin: str) -> None:
     got = solve(TABLES, f"tensorflow=={pin}", gpu=True)
     assert got.base_image.startswith("nvidia/cuda:")
