@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 
-
 Request = collections.namedtuple("Request", "command path headers body client_address")
 
 

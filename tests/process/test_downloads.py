@@ -244,9 +244,7 @@ def test_a_redirect_leads_to_http_or_nowhere(folder, location):
 def test_a_file_beyond_the_limit_is_refused(folder, length):
     with Peer(lambda handler: reply(handler, body=bytes(5000), length=length)) as peer:
         url = peer.url + "/x"
-        assert failure(folder, url, COG_MAX_DOWNLOAD_SIZE="4k") == url + (
-            " is larger than 4096 bytes (COG_MAX_DOWNLOAD_SIZE)"
-        )
+        assert failure(folder, url, COG_MAX_DOWNLOAD_SIZE="4k") == url + (" is larger than 4096 bytes (COG_MAX_DOWNLOAD_SIZE)")
         assert len(contents(fetch(folder, url, COG_MAX_DOWNLOAD_SIZE="5K"))[0]) == 5000
 
 
@@ -453,9 +451,7 @@ def test_hosts_and_blocks_can_be_denied(folder, monkeypatch, deny):
     names_of(monkeypatch, **{"local.example": "127.0.0.1"})
     with Peer() as peer:
         url = "http://local.example:%d/x" % peer.port
-        assert failure(folder, url, COG_URL_DENY=deny) == (
-            "Not allowed to fetch from local.example: it is in COG_URL_DENY"
-        )
+        assert failure(folder, url, COG_URL_DENY=deny) == ("Not allowed to fetch from local.example: it is in COG_URL_DENY")
         assert peer.told() == []
 
 

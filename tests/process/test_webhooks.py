@@ -215,9 +215,7 @@ def test_it_is_given_up_after_thirteen_tries(sender, log):
         sender.linger("p", 0)
         sender.close(20)
     assert len(peer.told()) == 13
-    assert log == [
-        "the last webhook to %s could not be delivered: 500 Internal Server Error (tried 13 times)" % peer.url
-    ]
+    assert log == ["the last webhook to %s could not be delivered: 500 Internal Server Error (tried 13 times)" % peer.url]
 
 
 def test_a_receiver_that_comes_back_gets_it(log):
@@ -332,8 +330,9 @@ def test_what_waits_is_bounded_and_the_oldest_is_given_up(log):
 
 
 @pytest.mark.parametrize(
-    "status, method, body", [(301, "GET", b""), (302, "GET", b""), (303, "GET", b""), (307, "POST", b"end"), (308, "POST", b"end")]
-)  # fmt: skip
+    "status, method, body",
+    [(301, "GET", b""), (302, "GET", b""), (303, "GET", b""), (307, "POST", b"end"), (308, "POST", b"end")],
+)
 def test_redirects_are_followed(sender, status, method, body):
     def answer(handler):
         if handler.path == "/old":

@@ -284,7 +284,7 @@ def outcome(read):
 def test_long_data_urls_are_left_in_the_file_wherever_they_are_values():
     value = {
         "input": {"f": "data:image/png;base64," + "A" * 100, "short": "data:,", "text": "see data:" + "A" * 100},
-        "data:" + "k" * 50: ["data:text/plain,x\\y\"z" + "é" * 100, 1],
+        "data:" + "k" * 50: ['data:text/plain,x\\y"z' + "é" * 100, 1],
     }
     for ascii_only in (True, False):
         document = parse_spooled(json.dumps(value, ensure_ascii=ascii_only).encode(), long=40)

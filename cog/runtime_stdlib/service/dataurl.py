@@ -297,9 +297,7 @@ def head_of(url: Union[str, Blob]) -> str:
     return url if comma < 0 else url[: comma + 1]
 
 
-def decode_to(
-    url: Union[str, Blob], write: Callable[[bytes], object], pause: Optional[Callable[[], None]] = None
-) -> None:
+def decode_to(url: Union[str, Blob], write: Callable[[bytes], object], pause: Optional[Callable[[], None]] = None) -> None:
     """Decode a data URL and write its bytes, a block at a time. `pause` is called between blocks and may raise.
 
     Raises DataUrlInvalid."""

@@ -306,9 +306,7 @@ class Fetch:
             return
         free = disk.f_bavail * disk.f_frsize
         if length > free and disk.f_blocks:
-            raise DownloadFailed(
-                f"Not enough space in {self.directory} for {where}: it needs {length} bytes, {free} are free"
-            )
+            raise DownloadFailed(f"Not enough space in {self.directory} for {where}: it needs {length} bytes, {free} are free")
 
     def _store(self, name: str, fill: Callable[[Callable[[bytes], None]], None]) -> str:
         try:
@@ -495,9 +493,7 @@ def _fetch_sources(fetch: Fetch, sources: List[Tuple[int, Any]], paths: List[Opt
                 fetch.interrupt.cancel()
                 return
 
-    threads = [
-        threading.Thread(target=work, name="download", daemon=True) for _ in range(min(AT_A_TIME, len(remote)) - 1)
-    ]
+    threads = [threading.Thread(target=work, name="download", daemon=True) for _ in range(min(AT_A_TIME, len(remote)) - 1)]
     started: List[threading.Thread] = []
     try:
         for thread in threads:

@@ -179,9 +179,7 @@ def _broken(why: str, position: int) -> DocumentInvalid:
 
 
 def _not_an_object() -> DocumentInvalid:
-    return DocumentInvalid(
-        422, b'{"detail":[{"loc":["body"],"msg":"value is not a valid dict","type":"type_error.dict"}]}'
-    )
+    return DocumentInvalid(422, b'{"detail":[{"loc":["body"],"msg":"value is not a valid dict","type":"type_error.dict"}]}')
 
 
 class _Scan:
