@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence, Tuple, Union
+from typing import List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import CogError
 
@@ -72,20 +72,24 @@ class Problem:
     def headline(self) -> str:
         return f"{self.place}: {self.message}"
 
+    def excerpt(self) -> List[str]:
+        """The line with a caret below it, and the one above for orientation."""
+        if self.mark is None or not self.text.strip():
+            return [self.label] if self.label else []
+        width = len(str(self.mark.line))
+        lines = []
+        if self.before.strip():
+            lines.append(f"{self.mark.line - 1:>{width}} | {self.before}")
+        lines.append(f"{self.mark.line:>{width}} | {self.text}")
+        # Tabs stay tabs below the line, so that the caret stands under its character.
+        lead = "".join(c if c == "\t" else " " for c in self.text[: self.mark.column - 1])
+        caret = "^" * max(1, self.mark.length)
+        lines.append(f"{'':>{width}} | {lead}{caret} {self.label}".rstrip())
+        return lines
+
     def report(self) -> str:
-        """Headline, the line with a caret below it, and the fix."""
-        lines = [self.headline]
-        if self.mark is not None and self.text.strip():
-            width = len(str(self.mark.line))
-            if self.before.strip():
-                lines.append(f"  {self.mark.line - 1:>{width}} | {self.before}")
-            lines.append(f"  {self.mark.line:>{width}} | {self.text}")
-            # Tabs stay tabs below the line, so that the caret stands under its character.
-            lead = "".join(c if c == "\t" else " " for c in self.text[: self.mark.column - 1])
-            caret = "^" * max(1, self.mark.length)
-            lines.append(f"  {'':>{width}} | {lead}{caret} {self.label}".rstrip())
-        elif self.label:
-            lines.append(f"  {self.label}")
+        """Headline, excerpt and fix."""
+        lines = [self.headline, *("  " + line for line in self.excerpt())]
         if self.fix:
             lines.append(f"fix: {self.fix}")
         return "\n".join(lines)
@@ -115,14 +119,16 @@ class ConfigInvalid(CogError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(problem.headline for problem in self.problems))
-        if self.problems:
-            first = self.problems[0]
-            self.code, self.category, self.fix = first.code, first.category, first.fix
+        first = self.problems[0]
+        if len(self.problems) == 1:
+            super().__init__(first.headline, why="\n".join(first.excerpt()), fix=first.fix)
+        else:
+            reports = "\n\n".join(problem.report() for problem in self.problems)
+            super().__init__(f"{first.path} has {len(self.problems)} problems", why="\n" + reports)
+            self.args = ("\n".join(problem.headline for problem in self.problems),)
+        self.code, self.category = first.code, first.category
 
     def report(self) -> str:
         if len(self.problems) == 1:
             return self.problems[0].report()
-        head = f"{self.problems[0].path} has {len(self.problems)} problems"
-        return "\n\n".join([head, *(problem.report() for problem in self.problems)])
-
+        return f"{self.what}\n{self.why}"
