@@ -47,8 +47,8 @@ RUNTIME = {
     f"{_R}.project": set(),
     # The composition root sees everything below it, and nothing sees the composition root.
     f"{_R}.app": {
-        "cog", f"{_R}.isolation", f"{_R}.project", f"{_R}.web", f"{_R}.service", f"{_R}.worker", f"{_R}.schema", f"{_R}.lifecycle",
-        f"{_R}.wire", f"{_R}.validation",
+        "cog", f"{_R}.isolation", f"{_R}.project", f"{_R}.web", f"{_R}.service", f"{_R}.worker", f"{_R}.schema",
+        f"{_R}.lifecycle", f"{_R}.wire", f"{_R}.validation",
     },
     f"{_R}.web": {
         "cog", f"{_R}.service", f"{_R}.lifecycle", f"{_R}.validation", f"{_R}.wire", f"{_R}.schema.spec",
