@@ -60,13 +60,13 @@ def test_a_short_name_is_at_most_200_bytes_of_valid_text(name):
 
 @pytest.mark.parametrize(
     "text, value",
-    [("", None), ("0", None), ("1048576", 1 << 20), ("4k", 4096), ("500 MB", 500 << 20), ("2GiB", 2 << 30), ("1T", 1 << 40)],
+    [("", None), ("0", None), ("1048576", 1 << 20), ("4k", 4096), ("500 MB", 500_000_000), ("64m", 64 << 20), ("2GiB", 2 << 30), ("1T", 1 << 40)],
 )  # fmt: skip
 def test_sizes_are_written_as_people_write_them(text, value):
     assert size(text, "X") == value
 
 
-@pytest.mark.parametrize("text", ["many", "-1", "1.5G", "²"])
+@pytest.mark.parametrize("text", ["many", "-1", "1.5G", "²", "M", "5X", "5MBB"])
 def test_other_sizes_are_an_error(text):
     with pytest.raises(DownloadFailed, match="COG_MAX_DOWNLOAD_SIZE is no size"):
         Policy({"COG_MAX_DOWNLOAD_SIZE": text})

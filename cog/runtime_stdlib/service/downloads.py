@@ -129,21 +129,16 @@ class Policy:
 
 
 def size(text: str, name: str) -> Optional[int]:
-    """`500M`, `2G`, `1048576` -> bytes; None when there is no limit."""
-    text = text.strip().upper()
-    if text.endswith("B"):
-        text = text[:-1]
-    if text.endswith("I"):
-        text = text[:-1]
-    factor = 1
-    if text[-1:] in ("K", "M", "G", "T"):
-        factor = 1024 ** (" KMGT".index(text[-1]))
-        text = text[:-1].strip()
-    if not text:
+    """`1048576`, `64M`, `64MiB` (times 1024), `64MB` (times 1000) -> bytes; None when there is no limit."""
+    number = text.strip()
+    unit = number.lstrip("0123456789").strip()
+    number = number[: len(number) - len(unit)].strip() if unit else number
+    power = " KMGT".find(unit[:1].upper()) if unit else 0
+    if not unit and not number:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise DownloadFailed(f"{name} is no size: write bytes, or a number with K, M or G")
-    return int(text) * factor or None
+    if power < 0 or unit[1:].upper() not in ("", "B", "IB") or not (number.isascii() and number.isdigit()):
+        raise DownloadFailed(f"{name} is no size: write bytes, or a number with K, M, G or T")
+    return int(number) * (1000 if unit[1:].upper() == "B" else 1024) ** power or None
 
 
 def forms(host: str) -> List[Any]:
