@@ -124,7 +124,12 @@ def build(
             push_id=push_id,
         )
         reporter.info("Adding labels to image")
-        seal_image(unfinished, name, labels, schema, options, engine, folder / "seal", reporter)
+        if options.timestamp is None:
+            seal_image(unfinished, name, labels, schema, options, engine, folder / "seal")
+        else:
+            with under_construction(engine) as late:
+                seal_image(unfinished, late, labels, schema, options, engine, folder / "seal")
+                engine.retime(late, full(name), options.timestamp, layers_of(by_name(known, base)), folder / "times")
     reporter.info(f"Image built as {name}")
     if made.resolution.driver:
         reporter.info(f"CUDA {made.resolution.cuda} needs NVIDIA driver {made.resolution.driver} or newer on the host")
@@ -289,19 +294,15 @@ def seal_image(
     options: ImageOptions,
     engine: DockerEngine,
     folder: Path,
-    reporter: Reporter,
 ) -> None:
-    sealed = seal.seal(unfinished, labels)
-    for dropped in sealed.dropped:
-        reporter.warning(f"the label {dropped} is left out: it is longer than docker takes")
     context.write(folder / "files", {"openapi_schema.json": schema}, runtime=False, time=options.timestamp or 0)
-    context.write(folder, {"Dockerfile": render(sealed.instructions)}, runtime=False)
+    context.write(folder, {"Dockerfile": render(seal.seal(unfinished))}, runtime=False)
     engine.build(
         Build(
             dockerfile=folder / "Dockerfile",
             context=folder / "files",
             tag=name,
-            labels=sealed.arguments,
+            labels=tuple(f"{label}={value}" for label, value in labels.items()),
             platform=options.platform,
             builder=engine_builder(engine.environment),
             timestamp=options.timestamp,

@@ -151,13 +151,14 @@ def pieces(value: str) -> Sequence[str]:
     """A value escaped for double quotes, in pieces that may stand on lines of their own.
 
     A piece never starts with white space or with `#`: the Dockerfile parser strips the one after a
-    line break in some versions and takes the other for a comment.
+    line break in some versions and takes the other for a comment. Nor does it end in a backslash,
+    which would escape the one that continues the line.
     """
     found: list[str] = []
     start = 0
     while start < len(value):
         end = min(start + LABEL_LINE, len(value))
-        while end < len(value) and (value[end].isspace() or value[end] == "#"):
+        while end < len(value) and (value[end].isspace() or value[end] == "#" or value[end - 1] == "\\"):
             end += 1
         cut = value[start:end]
         found.append(cut.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$"))

@@ -1,20 +1,19 @@
 """The second step of a build: the schema file and the labels on top of the finished image.
 
-Strategy: labels are values; which ones there are is decided here, how they reach the builder too. A
-label with a line break cannot be written in a Dockerfile and goes as `--label`, whose limit is that
-of one argument of a program (128 KiB); any other one is a LABEL, which has no limit that matters.
+Strategy: which labels there are is decided here. They are not LABEL lines: the builder takes half a
+minute for one of 300 KB, and a line break cannot be written there; as arguments of the build they
+cost nothing, and the engine knows what to do with one that is too long for that.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 from cog.compat import Resolution
 from cog.config import Config
-from cog.dockerfile.instructions import Copy, From, Instruction, Label
+from cog.dockerfile.instructions import Copy, From, Instruction
 
 VERSION = "run.cog.version"
 CONFIG = "run.cog.config"
@@ -28,31 +27,11 @@ BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 
 SCHEMA_FILE = "/src/.cog/openapi_schema.json"
-ARGUMENT_LIMIT = 128 * 1024 - 256  # execve takes no longer argument; room for the name
 
 
-@dataclass(frozen=True)
-class Sealed:
-    """What goes to the builder: a Dockerfile, and the labels that only fit as arguments."""
-
-    instructions: tuple[Instruction, ...]
-    arguments: tuple[str, ...]
-    dropped: tuple[str, ...]  # labels too long for either
-
-
-def seal(image: str, labels: Mapping[str, str]) -> Sealed:
+def seal(image: str) -> tuple[Instruction, ...]:
     """The build context of this step is a folder with the schema file and nothing else."""
-    steps: list[Instruction] = [From(image), Copy(("openapi_schema.json",), SCHEMA_FILE)]
-    arguments: list[str] = []
-    dropped: list[str] = []
-    for name, value in labels.items():
-        if "\n" not in value and "\r" not in value:
-            steps.append(Label(name, value))
-        elif len(name.encode()) + 1 + len(value.encode()) <= ARGUMENT_LIMIT:
-            arguments.append(f"{name}={value}")
-        else:
-            dropped.append(name)
-    return Sealed(tuple(steps), tuple(arguments), tuple(dropped))
+    return (From(image), Copy(("openapi_schema.json",), SCHEMA_FILE))
 
 
 def config_label(config: Config, resolution: Resolution) -> str:

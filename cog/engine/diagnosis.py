@@ -15,6 +15,7 @@ from typing import Optional
 from cog.errors import CogError
 
 STEP_TAIL = 20
+LONGEST_LINE = 500
 
 
 class DockerMissing(CogError):
@@ -155,7 +156,7 @@ CURSOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def read_failure(lines: Sequence[str]) -> Failure:
     """Find the failing step in what buildx printed: between two rules at the end, under its heading."""
-    plain = [CURSOR.sub("", line).rstrip() for line in lines]
+    plain = [shortened(CURSOR.sub("", line).rstrip()) for line in lines]
     error = next((match[1] for match in map(ERROR.match, reversed(plain)) if match), "")
     rules = [number for number, line in enumerate(plain) if line == "------"]
     if len(rules) >= 2:
@@ -164,6 +165,10 @@ def read_failure(lines: Sequence[str]) -> Failure:
         told = [NUMBERED.sub("", line) for line in tail if line.strip()]
         return Failure(match[1].strip() if match else heading.strip(), "\n".join(told[-STEP_TAIL:]), error)
     return Failure("", "\n".join(line for line in plain[-STEP_TAIL:] if line.strip()), error)
+
+
+def shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..."
 
 
 OFFLINE = re.compile(

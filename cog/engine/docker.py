@@ -21,6 +21,7 @@ from typing import Optional
 
 from cog.engine import diagnosis, process
 from cog.engine.interface import PREDICT, TRAIN, Port, Reporter, RunOptions, ServeOptions, Target
+from cog.engine.retime import retime
 from cog.engine.signals import Shield
 from cog.errors import CogError
 
@@ -38,6 +39,7 @@ PROXIES = tuple(
     for name in (lower, lower.upper())
 )
 KEPT_LINES = 400
+ARGUMENT_LIMIT = 128 * 1024 - 1  # bytes; the kernel starts no program with a longer argument
 
 
 # --- command lines ----------------------------------------------------------------------------
@@ -92,6 +94,43 @@ def argv_for_build(build: Build) -> list[str]:
     if build.progress:
         argv += ["--progress", build.progress]
     return [*argv, str(build.context)]
+
+
+def too_long(labels: Sequence[str]) -> bool:
+    return any(len(label.encode("utf-8", "surrogateescape")) > ARGUMENT_LIMIT for label in labels)
+
+
+def argv_for_bake(build: Build, file: str) -> list[str]:
+    """The same build from a file, where a label may have any length."""
+    argv = ["buildx", "bake", "--file", file]
+    if build.builder:
+        argv += ["--builder", build.builder]
+    if build.timestamp is None:
+        argv.append("--load")
+    if build.progress:
+        argv += ["--progress", build.progress]
+    return argv
+
+
+def bake_file(build: Build, folder: Path) -> str:
+    """A build with labels as a bake file in `folder`; paths are relative to it, as newer versions want."""
+    target: dict[str, object] = {
+        "context": os.path.relpath(build.context, folder),
+        "dockerfile": os.path.relpath(build.dockerfile, build.context),
+        "tags": [build.tag],
+        "labels": dict(map(bake_label, build.labels)),
+    }
+    if build.platform:
+        target["platforms"] = [build.platform]
+    if build.timestamp is not None:
+        target["args"] = {"SOURCE_DATE_EPOCH": str(build.timestamp)}
+        target["output"] = ["type=docker,rewrite-timestamp=true"]
+    return json.dumps({"target": {"default": target}})
+
+
+def bake_label(label: str) -> tuple[str, str]:
+    name, _, value = label.partition("=")
+    return name, value.replace("${", "$${").replace("%{", "%%{")  # bake expands both
 
 
 @dataclass(frozen=True)
@@ -299,7 +338,13 @@ class DockerEngine:
 
     def build(self, build: Build, *, shown: bool = True) -> None:
         """Build, or raise what went wrong. `shown` False: only a failure says anything."""
-        argv = argv_for_build(replace(build, build_args=build.build_args + proxy_arguments(self.environment)))
+        cwd: Optional[Path] = None
+        if too_long(build.labels):
+            cwd = build.dockerfile.parent
+            (cwd / "bake.json").write_text(bake_file(build, cwd), encoding="utf-8")
+            argv = argv_for_bake(build, "bake.json")
+        else:
+            argv = argv_for_build(replace(build, build_args=build.build_args + proxy_arguments(self.environment)))
         lines: deque[str] = deque(maxlen=KEPT_LINES)
 
         def take(line: str) -> None:
@@ -309,9 +354,9 @@ class DockerEngine:
 
         on_terminal = shown and build.progress in ("", "auto", "tty") and terminal(2)
         if on_terminal:
-            finished = self.call(argv, stdout=process.STDERR, stderr=process.INHERIT)
+            finished = self.call(argv, cwd=cwd, stdout=process.STDERR, stderr=process.INHERIT)
         else:
-            finished = self.call(argv, stdout=process.STDERR, stderr=process.INHERIT, line=take)
+            finished = self.call(argv, cwd=cwd, stdout=process.STDERR, stderr=process.INHERIT, line=take)
         if finished.status == 0:
             return
         text = "\n".join(lines)
@@ -348,6 +393,16 @@ class DockerEngine:
     def untag(self, image: str) -> None:
         """Take a name away; the image goes too when nothing else needs it."""
         self.call(["image", "rm", "--force", "--no-prune", image], stdout=process.NOTHING, stderr=process.CAPTURE)
+
+    def retime(self, image: str, name: str, epoch: int, base: Sequence[str], folder: Path) -> None:
+        """Give `image` the name `name`, with no file in it later than `epoch`. `base`: layers left alone."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved, changed = folder / "saved.tar", folder / "changed.tar"
+        self.ask(["save", "--output", str(saved), image])
+        if retime(saved, changed, epoch, name, base):
+            self.ask(["load", "--quiet", "--input", str(changed)])
+        else:
+            self.ask(["tag", image, name])
 
     def driver(self, builder: str) -> str:
         """The driver of a builder: "docker" for the engine's own."""
