@@ -7,7 +7,7 @@ from typing import Tuple
 
 __all__ = ["is_version", "key", "local_part", "minor", "public_part", "same_minor"]
 
-_VERSION = re.compile(r"\d+(\.\d+)*")
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})*")
 
 
 def is_version(text: str) -> bool:

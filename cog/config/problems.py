@@ -9,6 +9,8 @@ from ..errors import CogError
 
 __all__ = ["ConfigInvalid", "Mark", "Problem", "Source"]
 
+_WIDEST = 120  # characters of a line that are shown
+
 Where = Tuple[Union[str, int], ...]  # ("build", "run", 0, "command")
 
 
@@ -77,13 +79,19 @@ class Problem:
         if self.mark is None or not self.text.strip():
             return [self.label] if self.label else []
         width = len(str(self.mark.line))
+        start, length = self.mark.column - 1, max(1, self.mark.length)
+        before, text = self.before, self.text
+        if len(text) > _WIDEST:  # a file in one line: show the part around the place
+            cut = max(0, start - 40)
+            text, before = text[cut : cut + _WIDEST], before[:_WIDEST]
+            start, length = start - cut, min(length, _WIDEST - start + cut)
         lines = []
-        if self.before.strip():
-            lines.append(f"{self.mark.line - 1:>{width}} | {self.before}")
-        lines.append(f"{self.mark.line:>{width}} | {self.text}")
+        if before.strip():
+            lines.append(f"{self.mark.line - 1:>{width}} | {before}")
+        lines.append(f"{self.mark.line:>{width}} | {text}")
         # Tabs stay tabs below the line, so that the caret stands under its character.
-        lead = "".join(c if c == "\t" else " " for c in self.text[: self.mark.column - 1])
-        caret = "^" * max(1, self.mark.length)
+        lead = "".join(c if c == "\t" else " " for c in text[:start])
+        caret = "^" * length
         lines.append(f"{'':>{width}} | {lead}{caret} {self.label}".rstrip())
         return lines
 

@@ -12,7 +12,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, cast
 from . import shape
 from .document import Tree, read
 from .problems import ConfigInvalid, Problem, Source
-from .rules import check
+from .rules import check, whole
 from .values import Build, Concurrency, Config, Mount, RunItem
 
 __all__ = ["parse"]
@@ -65,8 +65,8 @@ def _config(tree: Mapping[str, object], source: Source, notes: Sequence[Problem]
         concurrency=None
         if concurrency is None
         else Concurrency(
-            max=int(concurrency["max"].replace("_", ""), 0),
-            default_target=int(concurrency["default_target"].replace("_", ""), 0)
+            max=whole(concurrency["max"]),
+            default_target=whole(concurrency["default_target"])
             if "default_target" in concurrency
             else None,
         ),

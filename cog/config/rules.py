@@ -25,7 +25,7 @@ RESERVED_NAMES = frozenset(
 )
 RESERVED_PREFIXES = ("R8_", "REPLICATE_", "CUDA_", "NVIDIA_", "NV_", "PGET_", "KUBERNETES_")
 
-_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?")
 _REFERENCE = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -163,8 +163,8 @@ def _concurrency(look: _Look) -> Iterator[Problem]:
         value = look.value("concurrency", name)
         if not isinstance(value, Number) or value.kind != "int":
             continue
-        count = _whole(value)
-        if count is None or count < 1:
+        count = whole(value)
+        if count < 1:
             yield problem_at(
                 look.source,
                 ("concurrency", name),
@@ -255,7 +255,7 @@ def _cuda(look: _Look) -> Iterator[Problem]:
             f"the minimum supported CUDA version is 11; build.cuda is {cuda}",
             fix='use "11.8" or newer; without `cuda` a suitable version is chosen',
         )
-    if cudnn and not re.fullmatch(r"\d+(\.\d+)*", cudnn):
+    if cudnn and not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})*", cudnn):
         yield problem_at(
             look.source,
             ("build", "cudnn"),
@@ -408,8 +408,11 @@ def numbers(version: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _whole(value: str) -> Optional[int]:
+def whole(value: str) -> int:
+    """A number in any of YAML's spellings: 16, 0x10, 0b10000, 020, 1_6; what is too odd is 0."""
+    digits = value.replace("_", "").lstrip("+")
+    octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
     try:
-        return int(value.replace("_", ""), 0)
+        return int(digits, 8) if octal else int(digits, 0)
     except ValueError:
-        return None
+        return 0

@@ -133,6 +133,27 @@ def test_keys_without_effect_are_noted_and_nothing_else() -> None:
     assert config.build.cuda == "11.8"
 
 
+@pytest.mark.parametrize("written", ["16", "0x10", "0b10000", "020", "+16", "1_6"])
+def test_whole_numbers_in_all_spellings_of_yaml(written: str) -> None:
+    assert parse(f"concurrency:\n  max: {written}\n").concurrency == Concurrency(16)
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "0x0", "-0x10", "08", "0b"])
+def test_what_is_less_than_one(written: str) -> None:
+    with pytest.raises(ConfigInvalid):
+        parse(f"concurrency:\n  max: {written}\n")
+
+
+def test_a_very_long_line_is_shown_around_the_place() -> None:
+    packages = ", ".join(f"package{n}==1.0" for n in range(100))
+    with pytest.raises(ConfigInvalid) as caught:
+        parse(f"build: {{python_packages: [{packages}], python_verson: 3.11}}")
+    line, caret = caught.value.problems[0].excerpt()
+    assert len(line) <= 130
+    assert line[caret.index("^") :][: len("python_verson")] == "python_verson"
+    assert caret.endswith("^^^^^^^^^^^^^ did you mean `python_version`?")
+
+
 def test_an_old_cuda_does_not_matter_without_a_gpu() -> None:
     assert parse('build:\n  cuda: "9.0"\n').build.cuda == "9.0"
 
