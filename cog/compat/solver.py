@@ -67,6 +67,15 @@ def resolve(
     driver = _driver(cuda, tables)
     if choice is not None and driver is not None:
         notes.append(_driver_note(choice, driver, torch, tables))
+    if kind == "cuda" and torch is not None and tensorflow is None and key(torch.version) >= (2,):
+        notes.append(
+            Note(
+                "slim-image-possible",
+                "the wheels of torch bring CUDA along, so the image may not need it a second time",
+                severity="note",
+                fix="for an image that is smaller by gigabytes try --use-cuda-base-image=false",
+            )
+        )
     return Resolution(
         python_version=python,
         gpu=build.gpu,

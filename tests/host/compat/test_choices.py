@@ -82,6 +82,7 @@ def test_concurrency_with_a_python_that_follows_from_a_pin() -> None:
         solve("torch==1.12.1", concurrency=2)
     assert caught.value.code == "concurrency-needs-newer-python"
     assert solve("torch==1.12.1", concurrency=1).python_version == "3.10"
+    assert solve("torch==2.0.1", concurrency=2).python_version == "3.11"
 
 
 # --- CUDA
@@ -155,12 +156,39 @@ def test_a_warning_about_cuda_names_a_version_that_fits() -> None:
 def test_the_driver_that_cuda_needs_is_mentioned_and_the_way_round_it() -> None:
     got = solve("torch==2.9.1", gpu=True, python_version="3.12")
     assert got.driver == "580.65.06"
-    assert [(note.message, note.fix) for note in got.notes] == [
+    assert [(note.message, note.fix) for note in got.notes if note.code == "gpu-driver"] == [
         (
             "CUDA 13.0 needs NVIDIA driver 580.65.06 or newer where the image runs",
             'with an older driver set build.cuda to "12.8"',
         )
     ]
+
+
+@pytest.mark.parametrize("line", ["torch==2.8.0", "torch==2.4.1", "torch==1.12.1"])
+def test_a_default_build_of_the_same_cuda_major_is_no_way_round_a_driver(line: str) -> None:
+    assert [note.fix for note in solve(line, gpu=True).notes if note.code == "gpu-driver"] == [""]
+
+
+def test_a_cuda_that_the_user_fixed_gets_no_advice_to_fix_another() -> None:
+    got = solve("torch==2.9.1", gpu=True, cuda="13.0", python_version="3.12")
+    assert [note.fix for note in got.notes if note.code == "gpu-driver"] == [""]
+
+
+@pytest.mark.parametrize(
+    ("lines", "flags", "offered"),
+    [
+        (["torch==2.0.0"], {}, True),
+        (["torch==1.13.1"], {}, False),
+        (["torch"], {}, False),
+        (["torch==2.2.0", "tensorflow==2.15.0"], {}, False),
+        (["torch==2.0.0"], {"cuda_base": "false"}, False),
+        (["torch==2.0.0"], {"cog_base": True}, False),
+    ],
+)
+def test_the_slim_image_is_offered_where_torch_alone_needs_cuda(
+    lines: List[str], flags: "dict[str, Any]", offered: bool
+) -> None:
+    assert ("slim-image-possible" in codes(solve(*lines, gpu=True, **flags), "note")) is offered
 
 
 def test_without_a_gpu_cuda_is_kept_as_it_is_written_and_unused() -> None:
