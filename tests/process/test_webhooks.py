@@ -1,8 +1,10 @@
 """Webhooks against receivers that are well, slow, broken or dead; none of them may delay another's."""
 
+import gc
 import json
 import socket
 import threading
+import weakref
 
 import pytest
 from files_peer import Peer, redirect, reply
@@ -86,9 +88,7 @@ def test_a_body_may_be_made_when_it_is_needed(sender):
 def test_a_connection_serves_many_predictions(sender):
     with Peer() as peer:
         for number in range(5):
-            sender.post(number, "%s/%d" % (peer.url, number), b"{}", True)
-            peer.wait_for(number + 1)
-            sender.linger(number, 20)
+            sender.linger(sender.post(number, "%s/%d" % (peer.url, number), b"{}", True), 20)
         sender.close(20)
     assert paths(peer) == ["/0", "/1", "/2", "/3", "/4"]
     assert len({request.client_address for request in peer.requests}) == 1
@@ -212,7 +212,6 @@ def test_it_is_given_up_after_thirteen_tries(sender, log):
     with Peer(lambda handler: reply(handler, 500)) as peer:
         sender.post("p", peer.url, b"end", True)
         peer.wait_for(13)
-        sender.linger("p", 0)
         sender.close(20)
     assert len(peer.told()) == 13
     assert log == ["the last webhook to %s could not be delivered: 500 Internal Server Error (tried 13 times)" % peer.url]
@@ -428,11 +427,27 @@ def test_closing_gives_up_with_a_line_for_each(log):
 
 def test_lingering_ends_when_all_is_told_or_there_is_trouble(sender):
     with Peer() as peer:
-        sender.post("p", peer.url, b"end", True)
-        sender.linger("p", 20)
+        told = sender.post("p", peer.url, b"end", True)
+        sender.linger(told, 20)
         assert len(peer.told()) == 1
-        sender.linger("p", 20)  # over already
-        port = free_port()
-        sender.post("q", "http://127.0.0.1:%d/" % port, b"start", False)
-        sender.linger("q", 20)
-        sender.linger("unknown", 20)
+        sender.linger(told, 20)  # over already
+        sender.linger(sender.post("q", "http://127.0.0.1:%d/" % free_port(), b"start", False), 20)
+        sender.linger(None, 20)
+
+
+def test_a_finished_prediction_is_not_kept_in_memory_by_a_receiver_that_is_down(sender):
+    class Run:
+        pass
+
+    release = threading.Event()
+    with Peer(lambda handler: release.wait(30)) as peer:
+        run = Run()
+        gone = weakref.ref(run)
+        sender.post(run, peer.url, b"start", False)
+        sender.post(run, peer.url, b"end", True)
+        peer.wait_for(1)
+        del run
+        gc.collect()
+        assert gone() is None
+        sender.close(0)
+        release.set()

@@ -437,10 +437,12 @@ def fetch_all(
             raise
         finally:
             interrupt.detach(token)
-    return [
-        (leaf.where, leaf.kind, path, None if leaf.source is None else _name_for(leaf.kind, leaf.source))
-        for leaf, path in zip(leaves, paths)
-    ]
+    fetched: List[Fetched] = []
+    for leaf, path in zip(leaves, paths):
+        fetched.append((leaf.where, leaf.kind, path, None if path is None else _name_for(leaf.kind, leaf.source)))
+        if path is not None and not isinstance(leaf.source, str):
+            leaf.source = None  # it has been read: the last Blob of a request lets go of its spool file
+    return fetched
 
 
 def fetch_one(source: str, directory: Optional[str] = None) -> str:
@@ -452,10 +454,10 @@ def fetch_one(source: str, directory: Optional[str] = None) -> str:
     return Fetch(directory, Interrupt(), environment_policy(), Proxies(os.environ)).fetch(source)
 
 
-def _name_for(kind: str, source: Union[str, Blob]) -> Optional[str]:
-    if kind == "secret" or kind == "file" and (not isinstance(source, str) or source[:5].lower() == "data:"):
+def _name_for(kind: str, source: Union[str, Blob, None]) -> Optional[str]:
+    if kind == "file" and (not isinstance(source, str) or source[:5].lower() == "data:"):
         return None
-    return input_name(source)
+    return "" if source is None else input_name(source)
 
 
 def _fetch_sources(fetch: Fetch, sources: List[Tuple[int, Any]], paths: List[Optional[str]]) -> None:

@@ -168,9 +168,12 @@ class Sender:
         body: Union[bytes, Callable[[], bytes]],
         final: bool,
         trace: Optional[Mapping[str, str]] = None,
-    ) -> None:
-        """Queue one webhook and return at once. `channel` is one prediction; nothing may follow its final one."""
+    ) -> Optional[Channel]:
+        """Queue one webhook and return at once. `channel` is one prediction; nothing may follow its final one.
+
+        What is returned is for linger()."""
         lost: List[Notice] = []
+        known: Optional[Channel] = None
         with self._work_to_do:
             if self._closed:
                 lost.append(Notice(url, b"", final, False, {}))
@@ -188,21 +191,27 @@ class Sender:
                     notice = Notice(url, body, final, False, trace or {})
                 replaced = known.add(notice)
                 self._bytes += notice.size - (replaced.size if replaced is not None else 0)
+                if final:
+                    # Nobody will ask for it by this name again. A prediction with all it has would otherwise stay in
+                    # memory for as long as its receiver is down.
+                    del self._channels[known.key]
+                    known.key = known
+                    self._channels[known] = known
                 if not known.busy:
                     self._enqueue(known)
                 if len(self._channels) > self._max_waiting or self._bytes > MAX_WAITING_BYTES:
                     lost = self._make_room(known)
         self._report(lost, "too many are waiting" if not self._closed else "the server is stopping")
+        return known
 
-    def linger(self, channel: Hashable, seconds: float) -> None:
-        """Wait until the channel's webhooks are delivered or one of them has failed, but no longer than that.
+    def linger(self, channel: Optional[Channel], seconds: float) -> None:
+        """Wait until what post() has queued there is delivered or one try has failed, but no longer than that.
 
         Release 0.14 sent a synchronous answer after its webhooks; with a receiver that is well, so do we."""
         with self._work_to_do:
-            known = self._channels.get(channel)
-            if known is None or known.troubled:
+            if channel is None or channel.troubled or self._channels.get(channel.key) is not channel:
                 return
-            watched = known.watched = threading.Event()
+            watched = channel.watched = threading.Event()
         watched.wait(seconds)
 
     def wait(self, channel: Hashable, seconds: float) -> None:
