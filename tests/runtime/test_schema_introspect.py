@@ -249,12 +249,11 @@ def test_postponed_annotations_are_looked_up_in_their_own_module(monkeypatch):
 
 
 def test_positions_defaults_and_what_is_required():
-    def predict(a: str, b: int = 3, c: Optional[str] = None, d: Optional[int] = Input(description="d"), *, e: float = 0.5, f: bool) -> str:
-        ...
+    def predict(
+        a: str, b: int = 3, c: Optional[str] = None, d: Optional[int] = Input(description="d"), *, e: float = 0.5, f: bool
+    ) -> str: ...
 
-    found = [
-        (i.name, i.order, i.required, i.nullable, i.default) for i in describe(predict, mode="predict").inputs
-    ]
+    found = [(i.name, i.order, i.required, i.nullable, i.default) for i in describe(predict, mode="predict").inputs]
     assert found == [
         ("a", 0, True, False, MISSING),
         ("b", 1, False, False, 3),

@@ -194,6 +194,8 @@ def write(value: Any, marks: Marks) -> List[Union[bytes, OutFile]]:
             text = writer(repaired(value, marks, 0))
         except RecursionError:
             raise EncodeFailed(TOO_DEEP) from None
+        except (TypeError, ValueError) as error:  # a number of more digits than Python will write
+            raise EncodeFailed(str(error)) from error
     except RecursionError:
         raise EncodeFailed(TOO_DEEP) from None
     if marks.files:
@@ -278,7 +280,9 @@ def simpler(value: Any, marks: Marks) -> Any:
     if found is not value:
         return found
     if kind.__name__ == "Decimal":
-        return int(value) if value == value.to_integral_value() and value.as_tuple().exponent >= 0 else float(value)
+        if not value.is_finite():
+            return None
+        return int(value) if value.as_tuple().exponent >= 0 else float(value)
     if kind.__module__ in ("uuid", "ipaddress"):
         return str(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):

@@ -153,7 +153,7 @@ def listed(value: Any) -> Any:
     return value if hasattr(value, "__iter__") and not hasattr(value, "__next__") else None
 
 
-def list_check(item: Optional[Check], kind: str) -> Check:
+def list_check(item: Optional[Check], kind: str, *, nullable: bool) -> Check:
     fine = {"str": (str,), "int": (int, bool), "float": (float, int), "bool": (bool,)}.get(kind)
     accepted = None if fine is None else frozenset(fine)
 
@@ -169,7 +169,7 @@ def list_check(item: Optional[Check], kind: str) -> Check:
         for i, one in enumerate(items):
             if one is not None:
                 item(one, (*loc, i), found)
-            else:
+            elif not nullable:
                 found.append(((*loc, i), "none is not an allowed value (type=type_error.none.not_allowed)", one))
             if len(found) > MOST:
                 return
@@ -312,7 +312,7 @@ def compile_check(shape: Shape) -> Optional[Check]:
     if kind in ("list", "set", "iterator"):
         inner = shape.args[0]
         item = compile_check(inner)
-        return list_check(optional(item) if inner.nullable else item, "" if inner.nullable else inner.kind)
+        return list_check(item, inner.kind, nullable=inner.nullable or inner.kind in ("any", "none"))
     if kind == "tuple":
         return tuple_check(tuple([compile_check(arg) for arg in shape.args]))
     if kind == "union":
@@ -330,14 +330,3 @@ def compile_check(shape: Shape) -> Optional[Check]:
     if kind == "raw":
         return dict_check(None)
     return None  # any, secret, uuid: whatever can be encoded
-
-
-def optional(check: Optional[Check]) -> Optional[Check]:
-    if check is None:
-        return None
-
-    def checked(value: Any, loc: Loc, found: Found) -> None:
-        if value is not None:
-            check(value, loc, found)
-
-    return checked
