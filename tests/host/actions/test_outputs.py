@@ -145,8 +145,8 @@ def test_a_device_is_written_in_place() -> None:
 
 
 def test_the_destination_loses_one_at_sign_and_knows_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert [destination(option) for option in ("@o.png", "~/o.png", "o.png", "")] == ["o.png", "/home/me/o.png", "o.png", ""]
+    monkeypatch.setenv("HOME", "/nowhere/me")
+    assert [destination(option) for option in ("@o.png", "~/o.png", "o.png", "")] == ["o.png", "/nowhere/me/o.png", "o.png", ""]
 
 
 def test_a_destination_is_checked_before_the_prediction(folder: Path) -> None:
