@@ -17,7 +17,7 @@ from typing import Optional
 from cog import __version__
 from cog.actions.recipe import ImageOptions, Recipe, base_name, image_name, recipe
 from cog.config import check_files
-from cog.dockerfile import seal
+from cog.dockerfile import defaults, seal
 from cog.dockerfile.instructions import base_of
 from cog.dockerfile.names import full
 from cog.dockerfile.render import render
@@ -348,6 +348,11 @@ def parse_schema(text: str, source: str, told: str = "") -> str:
         shown = "\n".join(part for part in (text.strip()[-2000:], told.strip()[-2000:]) if part)
         raise SchemaFailed(f"what {source} gave as its schema is not JSON", why=f"{error}\n{shown}") from error
     require_openapi(document, source)
+    wrong = defaults.problems(document)
+    if wrong:
+        raise SchemaFailed(
+            "; ".join(wrong), why="a default must itself be a valid input", fix="correct the default or its limits in Input(...)"
+        )
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 

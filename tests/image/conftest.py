@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "3.12"
 BASE = f"python:{PYTHON}-slim"
 SECONDS = 120
+# As `python -m cog`, but without the current folder on sys.path: a project may hold a cog.py.
+FRONT_DOOR = "import sys; sys.path.remove(''); from cog.__main__ import main; sys.exit(main())"
 
 PREDICTOR = """
 from cog import BasePredictor, Input
@@ -115,7 +117,7 @@ class Project:
         return {**os.environ, "COG_NO_UPDATE_CHECK": "1", "PYTHONPATH": str(ROOT), **self.environment}
 
     def argv(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "cog", *words]
+        return [sys.executable, "-c", FRONT_DOOR, *words]
 
     def cog(self, *words: str, status: Optional[int] = 0, stdin: str = "", cwd: Optional[Path] = None) -> Ran:
         ran = subprocess.run(
