@@ -8,7 +8,6 @@ a release address has nothing to ask.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 TYPE_CHECKING = False
@@ -22,9 +21,9 @@ SECONDS = 1.0  # for the answer
 LONGEST = 64  # characters of a version
 
 
-def watch(reporter: Reporter, version: str, address: str) -> Callable[[], None]:
+def watch(reporter: Reporter, version: str, address: str, *, terminal: bool) -> Callable[[], None]:
     """Start the look, if one is due; returns what to call after the command."""
-    if not address or not wanted(os.environ) or not _terminal():
+    if not address or not terminal or not wanted(os.environ):
         return lambda: None
     import threading
 
@@ -39,7 +38,8 @@ def watch(reporter: Reporter, version: str, address: str) -> Callable[[], None]:
         threading.Thread(
             target=_look, args=(address, str(path), version), name="look for a newer release", daemon=True
         ).start()
-    newest = str(state.get("newest") or "")
+    told = state.get("newest")
+    newest = told if isinstance(told, str) else ""
 
     def news() -> None:
         if newer(newest, version):
@@ -61,7 +61,10 @@ def newer(one: str, other: str) -> bool:
 
 
 def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.strip().split("."))
+    parts = version.strip().split(".")
+    if not 2 <= len(parts) <= 4 or max(map(len, parts)) > 6:
+        raise ValueError(f"not a version: {version!r}")
+    return tuple(map(int, parts))
 
 
 def _look(address: str, path: str, version: str) -> None:
@@ -95,10 +98,3 @@ def _state(path: str, version: str) -> Mapping[str, object]:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0
-
-
-def _terminal() -> bool:
-    try:
-        return os.isatty(sys.stderr.fileno())
-    except (OSError, ValueError, AttributeError):
-        return False

@@ -10,7 +10,7 @@ import sys
 
 from cog import __version__
 from cog.cli import baked, commands
-from cog.cli.console import Console, wants_color, write
+from cog.cli.console import Console, stream_is_terminal, wants_color, write
 from cog.cli.parser import Parsed, parse
 from cog.errors import CogError
 
@@ -67,7 +67,7 @@ def _carry_out(words: Sequence[str], console: Console) -> int:
     signals.take()
     from cog.actions import update
 
-    news = update.watch(console, __version__, baked.RELEASE_URL)
+    news = update.watch(console, __version__, baked.RELEASE_URL, terminal=stream_is_terminal(sys.stderr))
     try:
         return _function(parsed.command)(parsed.arguments(console))
     finally:

@@ -73,7 +73,7 @@ def test_ctrl_c_while_the_model_is_busy(tool: Cog, moment: str) -> None:
     status, stdout, stderr = interrupted(tool, tool.start("predict", "-o", "out.txt"), signal.SIGINT)
     assert (status, stdout) == (130, "")
     assert stderr.endswith("interrupted\n")
-    assert "Traceback" not in stderr.replace("Traceback (most recent call last):\n  File \"" + str(tool.project), "")
+    assert "Traceback" not in stderr.replace('Traceback (most recent call last):\n  File "' + str(tool.project), "")
     assert sorted(path.name for path in tool.project.iterdir()) == before
 
 
@@ -118,10 +118,13 @@ def test_a_half_made_environment_is_removed(tool: Cog, number: signal.Signals, s
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0)], ids=["INT", "TERM"])
-def test_serve_ends_well_when_it_is_told_to(
-    tool: Cog, number: signal.Signals, status: int, free_port: Callable[[], int]
-) -> None:
-    tool.write(predict_py="import pathlib\n" "class Predictor:\n" "    def setup(self): pathlib.Path('reached').touch()\n" "    def predict(self) -> str: ...\n")
+def test_serve_ends_well_when_it_is_told_to(tool: Cog, number: signal.Signals, status: int, free_port: Callable[[], int]) -> None:
+    tool.write(
+        predict_py="import pathlib\n"
+        "class Predictor:\n"
+        "    def setup(self): pathlib.Path('reached').touch()\n"
+        "    def predict(self) -> str: ...\n"
+    )
     process = tool.start("serve", "-p", str(free_port()))
     assert interrupted(tool, process, number)[:2] == (status, "")
 

@@ -85,7 +85,10 @@ def test_nothing_is_a_warning(tool: Cog) -> None:
 
 def test_a_prediction_that_fails_is_a_failure(tool: Cog) -> None:
     tool.write(
-        predict_py="class Predictor:\n    def predict(self) -> str:\n        print('trying')\n        raise ValueError('no luck')\n"
+        predict_py=(
+            "class Predictor:\n    def predict(self) -> str:\n"
+            "        print('trying')\n        raise ValueError('no luck')\n"
+        )
     )
     ended = tool("predict", "-o", "out.txt")
     assert (ended.status, ended.stdout) == (1, ""), ended
@@ -147,7 +150,10 @@ def test_a_project_is_found_from_below(tool: Cog) -> None:
 
 
 def test_another_configuration_file_may_be_named(tool: Cog) -> None:
-    tool.write(other_yaml='predict: "other.py:Predictor"\n', other_py="class Predictor:\n    def predict(self) -> str:\n        return 'other'\n")
+    tool.write(
+        other_yaml='predict: "other.py:Predictor"\n',
+        other_py="class Predictor:\n    def predict(self) -> str:\n        return 'other'\n",
+    )
     ended = tool("predict", "-f", "other.yaml")
     assert ended.stdout == "other\n", ended
 

@@ -113,7 +113,10 @@ def test_the_model_gets_its_own_pydantic(greeting: Cog) -> None:
     wheel(greeting.project / "wheels", "yaml", "99", "__version__ = 'the user s'\n")
     (greeting.project / "requirements.txt").write_text("--no-index\n--find-links wheels\npydantic==2.99\nyaml==99\n")
     greeting.write(
-        predict_py="import pydantic, yaml\nclass Predictor:\n    def predict(self) -> str:\n        return pydantic.VERSION + yaml.__version__\n"
+        predict_py=(
+            "import pydantic, yaml\nclass Predictor:\n    def predict(self) -> str:\n"
+            "        return pydantic.VERSION + yaml.__version__\n"
+        )
     )
     assert greeting("predict").stdout == "the user sthe user s\n"
 

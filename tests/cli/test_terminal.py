@@ -77,7 +77,12 @@ def test_ctrl_c_belongs_to_the_interactive_command(tool: Cog) -> None:
 
 
 def test_ctrl_c_ends_a_prediction(tool: Cog) -> None:
-    tool.write(predict_py="import time\nclass Predictor:\n    def predict(self) -> str:\n        print('bu' + 'sy')\n        time.sleep(600)\n")
+    tool.write(
+        predict_py=(
+            "import time\nclass Predictor:\n    def predict(self) -> str:\n"
+            "        print('bu' + 'sy')\n        time.sleep(600)\n"
+        )
+    )
     terminal = Terminal(tool, ["predict"])
     terminal.until("busy")
     terminal.type("\x03")
