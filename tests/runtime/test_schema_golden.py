@@ -62,7 +62,7 @@ def test_the_document_is_valid_openapi_3_0(case):
     document = json.loads((case / "openapi.json").read_text(encoding="utf-8"))
     validator.validate(document, cls=validator.OpenAPIV30SpecValidator)
     if case.name != "training-alone":
-        names = {name for name in document["components"]["schemas"]}
+        names = set(document["components"]["schemas"])
         assert {"Input", "Output", "PredictionRequest", "PredictionResponse"} <= names
 
 
