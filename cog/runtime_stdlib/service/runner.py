@@ -370,9 +370,13 @@ class Runner:
             run.executing = True
             if is_generator:
                 prediction.items = []
-        try:
-            slot.sock.sendall(frame)
-        except OSError:
+            try:
+                slot.sock.sendall(frame)  # with the lock held, so that no cancel can overtake it
+            except OSError:
+                gone = True
+            else:
+                gone = False
+        if gone:
             return self._bury(run, slot)
         self.journal.info("starting prediction", prediction.id)
         result = self._listen(run, slot, connection)
