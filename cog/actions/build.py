@@ -81,9 +81,7 @@ class ModuleNamedCog(CogError):
         )
 
 
-def build(
-    project: Project, options: ImageOptions, engine: DockerEngine, reporter: Reporter, *, push_id: str = ""
-) -> Built:
+def build(project: Project, options: ImageOptions, engine: DockerEngine, reporter: Reporter, *, push_id: str = "") -> Built:
     """The image of a project, with all its labels, under its name."""
     name = image_name(project, options.tag)
     options = with_epoch(options, engine.environment)
@@ -254,9 +252,7 @@ def construct(made: Recipe, options: ImageOptions, engine: DockerEngine, folder:
     )
 
 
-def build_weights(
-    made: Recipe, options: ImageOptions, engine: DockerEngine, folder: Path, reporter: Reporter
-) -> Recipe:
+def build_weights(made: Recipe, options: ImageOptions, engine: DockerEngine, folder: Path, reporter: Reporter) -> Recipe:
     """The image of the weights; a builder that cannot see it gets them as a stage instead."""
     builder = options.builder or engine.environment.get("BUILDX_BUILDER", "")
     if engine.driver(builder) != "docker":

@@ -46,7 +46,11 @@ def explanation(made: Recipe) -> str:
 
 
 def resolved(
-    project: Project, options: ImageOptions, reporter: Reporter, *, name: str = "",
+    project: Project,
+    options: ImageOptions,
+    reporter: Reporter,
+    *,
+    name: str = "",
     environment: Optional[Mapping[str, str]] = None,
 ) -> str:
     """The facts as JSON, for tests and scripts."""

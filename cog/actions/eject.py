@@ -31,13 +31,13 @@ class FolderTaken(CogError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            f"{folder} is not empty", why="eject does not mix its files with others", fix="name another folder with -o, or add --force"
+            f"{folder} is not empty",
+            why="eject does not mix its files with others",
+            fix="name another folder with -o, or add --force",
         )
 
 
-def eject(
-    project: Project, options: ImageOptions, folder: Path, reporter: Reporter, *, force: bool = False
-) -> None:
+def eject(project: Project, options: ImageOptions, folder: Path, reporter: Reporter, *, force: bool = False) -> None:
     """Write the folder."""
     if folder.exists() and any(folder.iterdir()) and not force:
         raise FolderTaken(folder)

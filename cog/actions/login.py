@@ -54,14 +54,16 @@ def ask_for_token(registry: str, reporter: Reporter) -> str:
     status, answer = request(f"{address(registry)}/cog/v1/display-token-url")
     if status == 404:
         raise LoginFailed(
-            f"{registry} is not Replicate's registry", fix=f"log in with `docker login {host_of(registry)}`; cog uses its credentials"
+            f"{registry} is not Replicate's registry",
+            fix=f"log in with `docker login {host_of(registry)}`; cog uses its credentials",
         )
     url = answer.get("url") if status == 200 else None
     if not isinstance(url, str):
         raise LoginFailed(f"{registry} did not say where to get a token", why=f"it answered with status {status}")
     if not sys.stdin.isatty():
         raise LoginFailed(
-            "there is no terminal to ask for the token", fix=f"get one from {url} and pipe it in: `cog login --token-stdin < token.txt`"
+            "there is no terminal to ask for the token",
+            fix=f"get one from {url} and pipe it in: `cog login --token-stdin < token.txt`",
         )
     reporter.info(f"This command authenticates Docker with Replicate's registry.\nGet a token from:\n\n    {url}\n")
     try:
@@ -78,7 +80,9 @@ def verify(registry: str, token: str) -> str:
         raise LoginFailed("user does not exist", why=f"{registry} does not know the owner of this token")
     user = answer.get("username")
     if status != 200 or not isinstance(user, str) or not user:
-        raise LoginFailed(f"{registry} did not accept the token", why=f"it answered with status {status}", fix="get a new token and try again")
+        raise LoginFailed(
+            f"{registry} did not accept the token", why=f"it answered with status {status}", fix="get a new token and try again"
+        )
     return user
 
 

@@ -33,9 +33,7 @@ SCHEMA = Flag(
     env="COG_OPENAPI_SCHEMA",
     group="Building",
 )
-PLATFORM = Flag(
-    "platform", "Build for this platform, as linux/amd64 or linux/arm64", metavar="PLATFORM", group="Building"
-)
+PLATFORM = Flag("platform", "Build for this platform, as linux/amd64 or linux/arm64", metavar="PLATFORM", group="Building")
 BUILDER = Flag("builder", "Build with this buildx builder", metavar="NAME", group="Building")
 NETWORK = Flag(
     "network",

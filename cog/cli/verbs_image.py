@@ -33,7 +33,9 @@ def build(arguments: Arguments) -> int:
     options = build_options(arguments)
     project = read_project(Path.cwd(), arguments.text("file"), arguments.console)
     built = action.build(project, options, image_engine(arguments, "cog build"), arguments.console)
-    arguments.console.info(f"\nTry it:\n    cog predict {built.image} -i NAME=VALUE\n    docker run --rm -p 5000:5000 {built.image}")
+    arguments.console.info(
+        f"\nTry it:\n    cog predict {built.image} -i NAME=VALUE\n    docker run --rm -p 5000:5000 {built.image}"
+    )
     return 0
 
 
@@ -79,9 +81,7 @@ def eject(arguments: Arguments) -> int:
 def login(arguments: Arguments) -> int:
     from cog.actions import login as action
 
-    return action.login(
-        arguments.text("registry"), arguments.console, token_from_stdin=arguments.switch("token-stdin")
-    )
+    return action.login(arguments.text("registry"), arguments.console, token_from_stdin=arguments.switch("token-stdin"))
 
 
 def install(arguments: Arguments) -> int:

@@ -287,8 +287,7 @@ def requirements(resolution: Resolution, options: PlanOptions) -> list[Instructi
                 targets.setdefault(PIP_SECRETS[secret], secret)
         mounts += [Mount("secret", (("id", id), ("target", target))) for target, id in targets.items()]
         mounts += [
-            Mount("bind", (("source", source), ("target", f"/opt/cog-build/{source}")))
-            for source in options.local_sources
+            Mount("bind", (("source", source), ("target", f"/opt/cog-build/{source}"))) for source in options.local_sources
         ]
         # Paths in a requirements file are relative to the working directory.
         install = f"{QUIET_PIP} pip install -r {REQUIREMENTS}"
@@ -313,7 +312,7 @@ def requirements(resolution: Resolution, options: PlanOptions) -> list[Instructi
         steps.append(
             Run(
                 "python -m compileall -q -j 0 --invalidation-mode unchecked-hash"
-                " \"$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))')\" || true",
+                ' "$(python -c \'import sysconfig; print(sysconfig.get_path("purelib"))\')" || true',
                 because="--precompile: bytecode of the packages, asserts and docstrings kept",
             )
         )
@@ -323,9 +322,7 @@ def requirements(resolution: Resolution, options: PlanOptions) -> list[Instructi
 def commands(config: Config) -> list[Instruction]:
     found: list[Instruction] = []
     for item in config.build.run:
-        mounts = tuple(
-            Mount(mount.type, (("id", mount.id), ("target", mount.target))) for mount in item.mounts
-        )
+        mounts = tuple(Mount(mount.type, (("id", mount.id), ("target", mount.target))) for mount in item.mounts)
         found.append(Run(item.command, mounts=mounts, because="`build.run` in cog.yaml"))
     found += [Run(line, because="`build.pre_install` in cog.yaml (runs last)") for line in config.build.pre_install]
     return found

@@ -61,9 +61,7 @@ def config_label(config: Config, resolution: Resolution) -> str:
 def run_item(command: str, mounts: Sequence[object]) -> dict[str, object]:
     item: dict[str, object] = {"command": command}
     if mounts:
-        item["mounts"] = [
-            {name: getattr(mount, name) for name in ("type", "id", "target")} for mount in mounts
-        ]
+        item["mounts"] = [{name: getattr(mount, name) for name in ("type", "id", "target")} for mount in mounts]
     return item
 
 

@@ -178,18 +178,7 @@ OFFLINE = re.compile(
     r"|could not connect to|dns error|failed to fetch|max retries exceeded",
     re.I,
 )
-CERTIFICATE = re.compile(r"certificate_verify_failed|certificate verify failed|x509: certificate signed by unknown", re.I)
 NO_SPACE = re.compile(r"no space left on device|disk quota exceeded|\[errno 28\]|not enough (?:free )?space", re.I)
-KILLED = re.compile(r"exit code: 137|^killed$|memoryerror|cannot allocate memory|out of memory", re.I | re.M)
-NO_PIP_PACKAGE = re.compile(r"no matching distribution found for ([^\s]+)", re.I)
-NO_APT_PACKAGE = re.compile(r"(?:unable to locate package|has no installation candidate|couldn't find any package)\s*([^\s]*)", re.I)
-OTHER_PYTHON = re.compile(
-    r"is not a supported wheel on this platform|requires a different python|requires-python"
-    r"|ignored the following versions that require a different python",
-    re.I,
-)
-NO_COMPILER = re.compile(r"(gcc|cc|g\+\+|make|cmake|cargo|rustc)['\"]?:? (?:command )?(?:not found|failed: no such file)", re.I)
-NO_PROGRAM = re.compile(r"(?:/bin/sh: \d+: |sh: )([^\s:]+): (?:command )?not found|cannot find command '(\w+)'", re.I)
 NO_BASE = re.compile(r"failed to resolve source metadata for ([^\s:]+(?::[\w.-]+)?)|pull access denied for ([^\s,]+)", re.I)
 NOT_FOUND = re.compile(r"not found|does not exist|manifest unknown|pull access denied|repository does not exist", re.I)
 NO_NAMED_CONTEXT = re.compile(
@@ -200,52 +189,118 @@ NO_NAMED_CONTEXT = re.compile(
 NO_MOUNTS = re.compile(r"the --mount option requires buildkit|unknown flag: mount", re.I)
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Words that give a cause away, and what to do then; {0} is what the first group found."""
+
+    pattern: re.Pattern[str]
+    error: type[BuildFailed]
+    fix: str
+
+
+# The first one that fits, so the order matters: a package that is not found for want of a network
+# is also reported as not found.
+CAUSES = (
+    Cause(
+        re.compile(r"exit code: 137|^killed$|memoryerror|cannot allocate memory|out of memory", re.I | re.M),
+        OutOfMemory,
+        "give Docker more memory (Docker Desktop: Settings, Resources), or build less in parallel",
+    ),
+    Cause(
+        re.compile(r"certificate_verify_failed|certificate verify failed|x509: certificate signed by unknown", re.I),
+        NoNetwork,
+        "a proxy seems to replace certificates: set COG_CA_CERT to the file of its certificate authority",
+    ),
+    Cause(
+        re.compile(r"is not a supported wheel on this platform|requires a different python|requires-python", re.I),
+        WheelMismatch,
+        "there is no release for this Python: change `python_version` in cog.yaml, or the version of the package",
+    ),
+    Cause(
+        re.compile(r"(?:unable to locate package|couldn't find any package[^\n]*?)\s+([^\s]+)", re.I),
+        PackageNotFound,
+        "correct {0} in `system_packages`; the base image's distribution may call it otherwise",
+    ),
+    Cause(
+        re.compile(r"package '?([^\s']+)'? has no installation candidate", re.I),
+        PackageNotFound,
+        "correct {0} in `system_packages`; the base image's distribution may call it otherwise",
+    ),
+    Cause(
+        OFFLINE,
+        NoNetwork,
+        "check the network and HTTP_PROXY, HTTPS_PROXY, NO_PROXY (builds get them);"
+        " docs/air-gap.md says how to build without one",
+    ),
+    Cause(
+        re.compile(r"no matching distribution found for ([^\s]+)", re.I),
+        PackageNotFound,
+        "correct {0} in the requirements: that name and version must exist for this Python and platform",
+    ),
+    Cause(
+        re.compile(r"(gcc|cc|g\+\+|make|cmake|cargo|rustc)['\"]?:? (?:command )?(?:not found|failed: no such file)", re.I),
+        BuildFailed,
+        "the image has no {0}: add build-essential to `system_packages` in cog.yaml (or {0} itself)",
+    ),
+    Cause(
+        re.compile(r"(?:/bin/sh: \d+: |sh: )([^\s:]+): (?:command )?not found", re.I),
+        BuildFailed,
+        "the image has no program {0}: add the package that brings it to `system_packages` in cog.yaml",
+    ),
+    Cause(
+        re.compile(r"cannot find command '(\w+)'", re.I),
+        BuildFailed,
+        "the image has no program {0}: add it to `system_packages` in cog.yaml",
+    ),
+)
+
+
 def explain_build(lines: Sequence[str], *, base: str = "") -> BuildFailed:
     """A failed build as an error that names the step, its last lines and, when known, the cause."""
     failure = read_failure(lines)
-    told = failure.tail or failure.error
     whole = f"{failure.tail}\n{failure.error}"
+    why = failure.tail or failure.error
     exit_code = re.search(r"exit code: (\d+)", failure.error)
-    why = told if not exit_code else f"{told}\n(exit status {exit_code[1]})".lstrip()
-    step = failure.step
+    if exit_code:
+        why = f"{failure.tail}\n(exit status {exit_code[1]})".lstrip()
     if NO_SPACE.search(whole):
-        return NoDisk(step, why, "make room: `docker system df` shows what is used, `docker builder prune` frees the build cache",
-                      what="the disk is full")
+        return NoDisk(
+            failure.step,
+            why,
+            "make room: `docker system df` shows what is used, `docker builder prune` frees the build cache",
+            what="the disk is full",
+        )
     missing = NO_BASE.search(whole)
-    if missing and (not step or "internal" in step or step.startswith(("FROM", "load metadata")) or step == missing[1]):
-        image = base or missing[1] or missing[2]
-        if OFFLINE.search(failure.error) or OFFLINE.search(failure.tail):
-            return NoNetwork(step, failure.error or told,
-                             f"pull it where there is a network (`docker pull {image}`, `docker save`, `docker load`), or name a mirror: `--registry-mirror HOST`",
-                             what=f"the base image {image} is not here and its registry cannot be reached")
-        if NOT_FOUND.search(whole):
-            return BaseImageMissing(step, failure.error or told,
-                                    "correct `python_version` (or `cuda`) in cog.yaml; `cog debug --explain` says why this image was chosen",
-                                    what=f"the base image {image} does not exist")
-    if KILLED.search(whole):
-        return OutOfMemory(step, why, "give Docker more memory (Docker Desktop: Settings, Resources), or build with less in parallel")
-    if CERTIFICATE.search(whole):
-        return NoNetwork(step, why, "a proxy seems to replace certificates: set COG_CA_CERT to the file of its certificate authority")
-    if OTHER_PYTHON.search(whole):
-        return WheelMismatch(step, why, "the package has no release for this Python: change `python_version` in cog.yaml, or the version of the package")
-    if NO_APT_PACKAGE.search(whole):
-        name = NO_APT_PACKAGE.search(whole)
-        assert name is not None
-        return PackageNotFound(step, why, f"correct {name[1] or 'the name'} in `system_packages`; the base image's distribution may call it otherwise")
-    if OFFLINE.search(whole):
-        return NoNetwork(step, why, "check the network and HTTP_PROXY, HTTPS_PROXY, NO_PROXY (they are passed to the build); docs/air-gap.md says how to build without one")
-    if NO_PIP_PACKAGE.search(whole):
-        found = NO_PIP_PACKAGE.search(whole)
-        assert found is not None
-        return PackageNotFound(step, why, f"correct {found[1]} in the requirements: that name and version must exist for this Python and platform")
-    compiler = NO_COMPILER.search(whole)
-    if compiler:
-        return BuildFailed(step, why, f"the image has no {compiler[1]}: add build-essential to `system_packages` in cog.yaml (or {compiler[1]} itself)")
-    program = NO_PROGRAM.search(whole)
-    if program:
-        name_of = program[1] or program[2]
-        return BuildFailed(step, why, f"the image has no program {name_of}: add the package that brings it to `system_packages` in cog.yaml")
-    return BuildFailed(step, why, "")
+    if missing and not failure.step.startswith(("RUN", "COPY")):
+        explained = explain_base(failure, base or missing[1] or missing[2])
+        if explained is not None:
+            return explained
+    for cause in CAUSES:
+        match = cause.pattern.search(whole)
+        if match:
+            found = match[1] if cause.pattern.groups else ""
+            return cause.error(failure.step, why, cause.fix.format(found))
+    return BuildFailed(failure.step, why, "")
+
+
+def explain_base(failure: Failure, image: str) -> Optional[BuildFailed]:
+    text = failure.error or failure.tail
+    if OFFLINE.search(text):
+        return NoNetwork(
+            failure.step,
+            text,
+            f"bring it here (`docker pull {image}` where there is a network, `docker save`, `docker load`),"
+            " or name a mirror: --registry-mirror HOST",
+            what=f"the base image {image} is not here and its registry cannot be reached",
+        )
+    if NOT_FOUND.search(text):
+        return BaseImageMissing(
+            failure.step,
+            text,
+            "correct `python_version` (or `cuda`) in cog.yaml; `cog debug --explain` says why this image was chosen",
+            what=f"the base image {image} does not exist",
+        )
+    return None
 
 
 def needs_staging(lines: Sequence[str]) -> bool:
@@ -297,7 +352,9 @@ def explain_push(image: str, text: str) -> CogError:
         )
     if OFFLINE.search(text):
         return RegistryRefused(
-            f"{registry} cannot be reached", why=last, fix="check the name of the image and the network, then push again: the build is kept"
+            f"{registry} cannot be reached",
+            why=last,
+            fix="check the name of the image and the network, then push again: the build is kept",
         )
     return RegistryRefused(f"{image} was not pushed", why=last, fix=f"try `docker push {image}` to see more")
 

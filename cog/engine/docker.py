@@ -22,6 +22,7 @@ from typing import Optional
 from cog.engine import diagnosis, process
 from cog.engine.interface import PREDICT, TRAIN, Port, Reporter, RunOptions, ServeOptions, Target
 from cog.engine.retime import retime
+from cog.engine.screen import screen
 from cog.engine.signals import Shield
 from cog.errors import CogError
 
@@ -34,9 +35,7 @@ SERVE = (
     *("--await-explicit-shutdown", "true"),
 )
 PROXIES = tuple(
-    name
-    for lower in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
-    for name in (lower, lower.upper())
+    name for lower in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy") for name in (lower, lower.upper())
 )
 KEPT_LINES = 400
 ARGUMENT_LIMIT = 128 * 1024 - 1  # bytes; the kernel starts no program with a longer argument
@@ -274,9 +273,7 @@ class DockerEngine:
     """The engine of interface.py on the `docker` program."""
 
     reporter: Reporter
-    program: str = field(
-        default_factory=lambda: os.environ.get("COG_DOCKER") or os.environ.get("R8_DOCKER_COMMAND") or "docker"
-    )
+    program: str = field(default_factory=lambda: os.environ.get("COG_DOCKER") or os.environ.get("R8_DOCKER_COMMAND") or "docker")
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     name: str = "docker"
 
@@ -352,18 +349,15 @@ class DockerEngine:
             if shown:
                 self.reporter.detail(line)
 
-        on_terminal = shown and build.progress in ("", "auto", "tty") and terminal(2)
-        if on_terminal:
-            finished = self.call(argv, cwd=cwd, stdout=process.STDERR, stderr=process.INHERIT)
+        drawn = screen(lines.append) if shown and build.progress in ("", "auto", "tty") and terminal(2) else None
+        if drawn is not None:
+            with drawn:
+                finished = self.call(argv, cwd=cwd, stdout=process.STDERR, stderr=drawn.descriptor)
         else:
             finished = self.call(argv, cwd=cwd, stdout=process.STDERR, stderr=process.INHERIT, line=take)
         if finished.status == 0:
             return
         text = "\n".join(lines)
-        if not lines and on_terminal:
-            # The terminal has shown everything; ask once more what is wrong with docker itself.
-            error = self.probe()
-            raise error or diagnosis.BuildFailed("", "docker has printed the reason above", "")
         if diagnosis.needs_staging(list(lines)):
             raise NamedContextsMissing(text)
         raise diagnosis.explain_docker(text) or diagnosis.explain_build(list(lines), base=build.base)
@@ -490,9 +484,7 @@ class DockerEngine:
                 raise diagnosis.DockerFailed(
                     "the container ended before its server listened", why=f"{logs.text()}{logs.stderr}".strip()
                 )
-            follower = process.Child(
-                [self.program, "logs", "--follow", container.name], line=self.reporter.detail
-            )
+            follower = process.Child([self.program, "logs", "--follow", container.name], line=self.reporter.detail)
         except BaseException:
             self.remove(container.name)
             raise
@@ -547,7 +539,9 @@ class DockerEngine:
         error = diagnosis.explain_docker(text)
         if error is not None:
             raise error
-        port = next((port for port in container.publish if "port is already allocated" in text or "address already in use" in text), "")
+        port = next(
+            (port for port in container.publish if "port is already allocated" in text or "address already in use" in text), ""
+        )
         if port:
             raise diagnosis.DockerFailed(
                 f"port {port.rpartition(':')[0]} is taken", why=diagnosis.meaningful(text), fix="choose another one with -p"
@@ -624,4 +618,3 @@ def under_construction(engine: DockerEngine) -> Iterator[str]:
     finally:
         with Shield():
             engine.untag(name)
-

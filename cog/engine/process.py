@@ -74,7 +74,7 @@ def run(
     env: Optional[Mapping[str, str]] = None,
     stdin: Union[str, bytes] = NOTHING,
     stdout: str = STDERR,
-    stderr: str = INHERIT,
+    stderr: Union[str, int] = INHERIT,
     line: Optional[Callable[[str], None]] = None,
     check: bool = True,
     timeout: Optional[float] = None,
@@ -86,7 +86,8 @@ def run(
     stdin: INHERIT, NOTHING, or the bytes to write.
     stdout: INHERIT, CAPTURE, STDERR (to our standard error, or to `line`), DIRECT (to our standard
         error even when there is a `line`) or NOTHING.
-    stderr: INHERIT (or to `line`, the tail kept), or CAPTURE (the tail kept, nothing shown).
+    stderr: INHERIT (or to `line`, the tail kept), CAPTURE (the tail kept, nothing shown), or a
+        descriptor of the caller's, which takes standard output too when that is STDERR.
     line: gets standard error, and standard output too when that is STDERR, line by line.
     check: a status other than 0 raises ProcessFailed(what).
     timeout: seconds after which the program is killed and ProcessFailed is raised.
@@ -106,8 +107,8 @@ def run(
             cwd=cwd,
             env=env,
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else None if stdin == INHERIT else subprocess.DEVNULL,
-            stdout=_output(stdout, by_lines),
-            stderr=subprocess.PIPE if by_lines or stderr == CAPTURE else None,
+            stdout=stderr if isinstance(stderr, int) and stdout == STDERR else _output(stdout, by_lines),
+            stderr=stderr if isinstance(stderr, int) else subprocess.PIPE if by_lines or stderr == CAPTURE else None,
             own_group=own_group,
         )
         owe(process, lambda: _kill(process, own_group))

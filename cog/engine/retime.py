@@ -61,9 +61,7 @@ def shared(digests: Sequence[str], base: Sequence[str]) -> int:
 
 def cut_times(layer: IO[bytes], out: IO[bytes], epoch: int) -> bool:
     changed = False
-    with tarfile.open(fileobj=layer, mode="r:") as old, tarfile.open(
-        fileobj=out, mode="w", format=tarfile.PAX_FORMAT
-    ) as new:
+    with tarfile.open(fileobj=layer, mode="r:") as old, tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as new:
         for member in old:
             if member.mtime > epoch:
                 member.mtime = epoch

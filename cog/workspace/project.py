@@ -36,7 +36,8 @@ class RequirementsMissing(CogError):
 
     def __init__(self, name: str, missing: str, why: str) -> None:
         super().__init__(
-            f"build.python_requirements: {missing} cannot be read" if missing == name
+            f"build.python_requirements: {missing} cannot be read"
+            if missing == name
             else f"build.python_requirements: {name} refers to {missing}, which cannot be read",
             why=why,
             fix=f"create {missing}, or correct `python_requirements` in cog.yaml; the path is relative to cog.yaml",
@@ -77,9 +78,7 @@ def find(start: Path, name: str = "cog.yaml") -> Project:
     try:
         text = (directory / name).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigUnreadable(
-            f"{name} is not UTF-8 text", why=str(error), fix="save it as UTF-8 in your editor"
-        ) from error
+        raise ConfigUnreadable(f"{name} is not UTF-8 text", why=str(error), fix="save it as UTF-8 in your editor") from error
     except OSError as error:
         raise ConfigUnreadable(f"{name} cannot be read", why=str(error)) from error
     config = parse(text, path=name)

@@ -227,12 +227,18 @@ def test_wheels_in_a_folder_are_installed_without_any_network(project: Project) 
 
 def test_a_builder_without_named_contexts_gets_one_folder(project: Project) -> None:
     project.environment["COG_BUILD_STAGED"] = "1"
-    project.write({".dockerignore": "hidden\n", "hidden": "x", "cog.yaml": f"""
+    project.write(
+        {
+            ".dockerignore": "hidden\n",
+            "hidden": "x",
+            "cog.yaml": f"""
         build:
           python_version: "{PYTHON}"
           python_packages: ["six==1.16.0"]
         predict: predict.py:Predictor
-        """})
+        """,
+        }
+    )
     project.cog("build")
     assert docker("run", "--rm", project.name, "ls", "/src").split() == ["cog.yaml", "predict.py"]
     assert project.cog("predict", project.name, "-i", "s=you").stdout == "hello you\n"

@@ -74,7 +74,9 @@ def test_files_go_in_and_come_out(project: Project) -> None:
 
 def test_variables_reach_the_model(project: Project) -> None:
     project.environment["FROM_HERE"] = "caller's"
-    ran = project.cog("run", "-e", "A=b c", "-e", "FROM_HERE", "python", "-c", "import os; print(os.environ['A'], os.environ['FROM_HERE'])")
+    ran = project.cog(
+        "run", "-e", "A=b c", "-e", "FROM_HERE", "python", "-c", "import os; print(os.environ['A'], os.environ['FROM_HERE'])"
+    )
     assert ran.stdout == "b c caller's\n"
 
 
@@ -200,7 +202,9 @@ def test_ctrl_c_during_run_leaves_no_container(project: Project) -> None:
 def test_ctrl_c_during_a_build_leaves_no_image(project: Project) -> None:
     marker = f"marker-{time.monotonic_ns()}"
     project.write(
-        {"cog.yaml": f'build:\n  python_version: "{PYTHON}"\n  run: ["echo {marker} && sleep 600"]\npredict: predict.py:Predictor\n'}
+        {
+            "cog.yaml": f'build:\n  python_version: "{PYTHON}"\n  run: ["echo {marker} && sleep 600"]\npredict: predict.py:Predictor'
+        }
     )
     process = project.start("build", "--progress", "plain")
     eventually(lambda: f" {marker}\n" in project.log() or process.poll() is not None, "the command of the build")

@@ -130,9 +130,7 @@ def reachable(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_what_is_pushed_can_be_predicted_with_elsewhere(
-    project: Project, registry: Callable[[str], int], tmp_path: Path
-) -> None:
+def test_what_is_pushed_can_be_predicted_with_elsewhere(project: Project, registry: Callable[[str], int], tmp_path: Path) -> None:
     image = f"127.0.0.1:{registry('')}/team/{project.folder.name}:v1"
     project.images.append(image)
     ran = project.cog("push", image)
@@ -177,9 +175,7 @@ def test_a_gpu_model_on_a_cuda_image(project: Project, need_image: Callable[[str
     assert predicts(project.name, "gpu") == "hello gpu"
 
 
-def test_python_from_a_local_archive_on_a_cuda_image(
-    project: Project, need_image: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_python_from_a_local_archive_on_a_cuda_image(project: Project, need_image: Callable[[str], None], tmp_path: Path) -> None:
     need_image("nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04")
     # The Python of the slim image, one folder down as in release archives. Those find their shared
     # library wherever they lie; here that has to be arranged.
