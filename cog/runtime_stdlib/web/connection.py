@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientGone", "Connection", "shut", "timeval"]
 
-# Where a connection is. The order is the order in which they are given up when there are too many.
+# Where a connection is. Up to LINGERING there is no complete request header.
 FRESH, HEAD, LINGERING, IDLE, RECEIVING, SENDING, HANDLING = range(7)
 
 HANGUP = 0x2010  # POLLRDHUP | POLLHUP on Linux; elsewhere the first bit means nothing
@@ -38,7 +38,7 @@ class Connection:
         self.sock = sock
         self.address = address
         self.state = FRESH
-        self.since = 0.0  # when it began to receive or send
+        self.since = monotonic()  # when it came, was answered, or began to receive or send
         self.evicted = False
         self._tick = tick  # what SO_RCVTIMEO is
 

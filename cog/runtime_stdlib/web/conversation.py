@@ -128,6 +128,7 @@ class Conversation:
             if not send_reply(connection, reply, head, keep, limits):
                 return
             del reply
+            connection.since = monotonic()
             connection.state = IDLE
 
     def _wait_longer(self, connection: Connection) -> bytes:

@@ -17,9 +17,10 @@ or the shortest time-out, if that is less), and only then is the clock looked at
 to 8 that have nothing to do wait 5 s for another connection.
 
 *Bounded.* At most `max_connections` threads and descriptors, lowered to what RLIMIT_NOFILE allows. When all are
-taken, the connection that waits longest for its client is ended to make room for the new one: first those without
-a complete request header, then idle ones, then those that send or read their data slowly. One whose request
-is being answered is never touched; if there are only such, the new one is told 503.
+taken, those that have kept us waiting longest are ended to make room: of those that did so for more than a
+second, first the ones without a complete request header, then idle ones, then those that send or read their data
+slowly. A new client is the last in that line, so a flood cannot push it out before it has spoken. One whose request is
+being answered is never touched; if there are only such, the new one is told 503.
 
 *Stopping.* shutdown(2) on the listening socket wakes accept(2) at once. Connections between two requests get
 shutdown(SHUT_RD): their recv() returns as if the client had left, while a request that arrived in that very moment can
@@ -33,7 +34,7 @@ import errno
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
-from .connection import HANDLING, HEAD, IDLE, LINUX, RECEIVING, ClientGone, Connection, shut, timeval
+from .connection import HANDLING, IDLE, LINGERING, LINUX, SENDING, ClientGone, Connection, shut, timeval
 from .conversation import Conversation
 
 TYPE_CHECKING = False
@@ -48,7 +49,8 @@ __all__ = ["Connection", "Listener", "PortTaken"]
 BACKLOG = 1024
 SPARE_DESCRIPTORS = 32  # for everything that is not a connection: the worker's sockets, pipes, files
 OVERSHOOT = 16  # connections that may be on their way out beyond the bound
-STUCK = 1.0  # seconds after which one that receives or sends may be given up
+PATIENCE = 1.0  # seconds for which a connection may keep us waiting before it is first in line to be given up
+TCP_NOTSENT_LOWAT, UNSENT = 25, 262144
 PARKED, PARKED_FOR = 8, 5.0
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -66,6 +68,10 @@ class PortTaken(OSError):
     def __init__(self, port: int):
         super().__init__("Port %d is already in use" % port)
         self.port = port
+
+
+def rank(candidate: Tuple[int, float, Connection]) -> Tuple[int, float]:
+    return candidate[:2]
 
 
 class Signal:
@@ -170,6 +176,7 @@ class Listener:
         if len(self._connections) >= self._most and not self._make_room():
             try:
                 sock.send(FULL, _socket.MSG_DONTWAIT)
+                sock.recv(65536, _socket.MSG_DONTWAIT)  # unread bytes would turn the close into a reset
             except OSError:
                 pass
             sock.close()
@@ -206,24 +213,35 @@ class Listener:
         return len(self._connections) < self._most + OVERSHOOT
 
     def _evict(self) -> bool:
-        best: Optional[Connection] = None
-        best_state = HANDLING
-        stuck = monotonic() - STUCK
+        """End some connections that keep us waiting; False when every one is being answered."""
         with self._lock:
-            for connection in self._connections:  # oldest first
-                state = connection.state
-                if connection.evicted or state >= best_state:
-                    continue
-                if state >= RECEIVING and connection.since > stuck:
-                    continue
-                best, best_state = connection, state
-                if state <= HEAD:
-                    break
-            if best is None:
-                return any(connection.evicted for connection in self._connections)
-            best.evicted = True
-            shut(best.sock, _socket.SHUT_RD if best_state < RECEIVING else _socket.SHUT_RDWR)
-        return True
+            victims = self._longest_waiting(monotonic())
+            for connection in victims:
+                connection.evicted = True
+                # A request that has just arrived can still be answered after SHUT_RD; a blocked send() needs more.
+                shut(connection.sock, _socket.SHUT_RDWR if connection.state == SENDING else _socket.SHUT_RD)
+            return bool(victims) or any(connection.evicted for connection in self._connections)
+
+    def _longest_waiting(self, now: float) -> List[Connection]:
+        count = max(1, self._most // 32)  # several at once: looking through all of them is not free
+        headless: List[Connection] = []
+        others: List[Tuple[int, float, Connection]] = []
+        for connection in self._connections:  # oldest first
+            state = connection.state
+            if connection.evicted or state == HANDLING:
+                continue
+            since = connection.since
+            if now - since < PATIENCE:
+                # Everybody gets a moment: a client that has come just now must not go before those that had theirs.
+                others.append((2, since, connection))
+            elif state <= LINGERING:
+                headless.append(connection)
+                if len(headless) == count:
+                    return headless
+            else:
+                others.append((0 if state == IDLE else 1, since, connection))
+        others.sort(key=rank)
+        return headless or [connection for _, _, connection in others[:count]]
 
     # Stopping
 
@@ -335,6 +353,12 @@ def set_options(sock: _socket.socket, limits: Limits, tick: float) -> None:
     sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, timeval(tick))
     sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, timeval(limits.reply_timeout))
     sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    if LINUX:
+        # Without a bound the kernel takes up to 4 MB for each client that does not read, out of the container's memory.
+        try:
+            sock.setsockopt(_socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT)
+        except OSError:
+            pass  # not every Linux is one (gVisor)
 
 
 def affordable(wanted: int) -> int:
