@@ -55,6 +55,7 @@ def truthful(document: dict) -> dict:
     schemas["Output"]["nullable"] = True
     if "required" in schemas["Input"]:
         schemas["PredictionRequest"]["required"] = ["input"]
+        document["paths"]["/predictions"]["post"]["requestBody"]["required"] = True
     for name, schema in schemas["Input"].get("properties", {}).items():
         if "default" not in schema and name not in schemas["Input"].get("required", ()):
             schema["nullable"] = True
