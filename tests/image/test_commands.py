@@ -203,7 +203,12 @@ def test_ctrl_c_during_a_build_leaves_no_image(project: Project) -> None:
     marker = f"marker-{time.monotonic_ns()}"
     project.write(
         {
-            "cog.yaml": f'build:\n  python_version: "{PYTHON}"\n  run: ["echo {marker} && sleep 600"]\npredict: predict.py:Predictor'
+            "cog.yaml": f"""
+            build:
+              python_version: "{PYTHON}"
+              run: ["echo {marker} && sleep 600"]
+            predict: predict.py:Predictor
+            """
         }
     )
     process = project.start("build", "--progress", "plain")
