@@ -144,6 +144,14 @@ def test_what_is_less_than_one(written: str) -> None:
         parse(f"concurrency:\n  max: {written}\n")
 
 
+@pytest.mark.parametrize(("length", "shown"), [(60, "a\\n" + "b" * 58), (61, "a\\n" + "b" * 55 + "...")])
+def test_a_long_command_is_quoted_in_part(length: int, shown: str) -> None:
+    command = "a\\n" + "b" * (length - 2)
+    with pytest.raises(ConfigInvalid) as caught:
+        parse(f'build:\n  run: ["{command}"]\n')
+    assert caught.value.problems[0].message == f"build.run.0 has a line break in it: '{shown}'"
+
+
 def test_a_very_long_line_is_shown_around_the_place() -> None:
     packages = ", ".join(f"package{n}==1.0" for n in range(100))
     with pytest.raises(ConfigInvalid) as caught:
