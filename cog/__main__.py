@@ -10,13 +10,16 @@ import sys
 
 
 def main() -> int:
-    from cog.cli.unpacked import vendor_folder
+    try:
+        from cog.cli.unpacked import vendor_folder
 
-    folder = vendor_folder(__file__)
-    if folder:
-        sys.path.insert(0, folder)
-    from cog.cli.main import main as carry_out
-
+        folder = vendor_folder(__file__)
+        if folder:
+            sys.path.insert(0, folder)
+        from cog.cli.main import main as carry_out
+    except KeyboardInterrupt:  # so early that nothing has been begun
+        sys.stderr.write("interrupted\n")
+        return 130
     return carry_out()
 
 

@@ -40,18 +40,27 @@ sys.path[0] = _archive
 if _trusted:
     sys.path[0] = _place
 elif _place and not {"-h", "--help", "help", "completion", "install"}.intersection(sys.argv[1:]) and sys.argv[1:]:
-    from cog.cli.unpacked import unpack
+    try:
+        from cog.cli.unpacked import unpack
 
-    if unpack(_archive, _home, os.path.basename(_place)):
-        for _name in [name for name in sys.modules if name == "cog" or name.startswith("cog.")]:
-            del sys.modules[_name]
-        sys.path[0] = _place
+        if unpack(_archive, _home, os.path.basename(_place)):
+            for _name in [name for name in sys.modules if name == "cog" or name.startswith("cog.")]:
+                del sys.modules[_name]
+            sys.path[0] = _place
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
 
 if sys.path[0] == _place:
     # Compiled modules are what the copy is for. PYTHONDONTWRITEBYTECODE is about the user's own
     # folders, and still holds in every program that we start.
     sys.dont_write_bytecode = False
 
-from cog.__main__ import main
+try:
+    from cog.__main__ import main
 
-sys.exit(main())
+    _status = main()
+except KeyboardInterrupt:  # so early that nothing has been begun
+    sys.stderr.write("interrupted\n")
+    _status = 130
+sys.exit(_status)

@@ -52,7 +52,7 @@ class PackagesNotInstalled(CogError):
 
     def __init__(self, failure: ProcessFailed, installer: str) -> None:
         super().__init__(
-            "the model's packages could not be installed", why=failure.why, fix=_remedy(failure.tail, installer)
+            "the model's packages could not be installed", why=failure.why, fix=remedy(failure.tail, installer)
         )
 
 
@@ -143,7 +143,7 @@ class LocalEngine:
             )
         interpreter = self._interpreter(needs.python_version)
         python = interpreter.program
-        if any(_installs(line) for line in needs.requirements):
+        if any(installs(line) for line in needs.requirements):
             python = str(self._environment(needs, interpreter))
         return Target(
             directory=needs.directory,
@@ -327,7 +327,7 @@ class LocalEngine:
         storage.remove(folder)  # what an earlier run left unfinished
         uv = shutil.which("uv")
         installer = "uv" if uv else "pip"
-        count = sum(_installs(line) for line in needs.requirements)
+        count = sum(installs(line) for line in needs.requirements)
         what = "1 package" if count == 1 else f"{count} packages"
         shown = os.path.relpath(folder, needs.directory)
         self._reporter.info(f"Installing {what} with {installer} into {shown} (Python {interpreter.version}) ...")
@@ -395,13 +395,13 @@ def absolute(lines: Iterable[str], directory: Path) -> list[str]:
     return done
 
 
-def _installs(line: str) -> bool:
+def installs(line: str) -> bool:
     """Whether a requirement line asks for a package, and not only says where from."""
     text = line.strip()
     return bool(text) and not text.startswith("#") and (not text.startswith("-") or text.startswith(("-e", "--editable")))
 
 
-def _remedy(tail: str, installer: str) -> str:
+def remedy(tail: str, installer: str) -> str:
     lower = tail.lower()
     if "no space left" in lower:
         return "make room on the disk"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Cog
+from conftest import ROOT, Cog
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 MODEL = """\
@@ -156,3 +157,19 @@ def test_init_interrupted_leaves_nothing(tool: Cog, tmp_path: Path) -> None:
     ended = tool("init", cwd=folder)
     assert ended.status == 1, ended
     assert [path.name for path in folder.iterdir()] == [".github"]
+
+
+@pytest.mark.parametrize("module", ["cog.cli.main", "cog.cli.unpacked", "cog.cli.commands"])
+def test_ctrl_c_while_the_tool_itself_is_being_loaded(module: str) -> None:
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from cog.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
