@@ -180,3 +180,71 @@ def test_async_predictions_share_a_worker_and_are_canceled_one_by_one(tmp_path):
             assert server.request("POST", "/predictions/%s/cancel" % name).status == 200
         wait_until(lambda: server.log().count("prediction canceled") == 3, "not all were canceled")
         assert len(server.workers()) == 1
+
+
+class Silent:
+    """A server that takes connections and never answers."""
+
+    def __enter__(self) -> str:
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        return "http://127.0.0.1:%d" % self.sock.getsockname()[1]
+
+    def __exit__(self, *rest: object) -> None:
+        self.sock.close()
+
+
+FILES = """
+from cog import BasePredictor, Path
+
+class Predictor(BasePredictor):
+    def predict(self, doc: Path = None, out: bool = False) -> Path:
+        if doc is not None:
+            doc.read_bytes()
+        path = Path("result.txt")
+        path.write_text("result")
+        return path
+"""
+
+
+def test_a_download_is_canceled_at_once_and_leaves_no_file(tmp_path):
+    with Silent() as silent, Server(tmp_path, FILES) as server:
+        worker = server.workers()
+        assert server.start("d", doc=silent + "/file.bin").status == 202
+        assert server.health() == "BUSY"
+        assert server.request("POST", "/predictions/d/cancel").status == 200
+        server.wait_health("READY")
+        assert '"message": "prediction canceled"' in server.log()
+        assert server.temporary_files() == []
+        assert server.workers() == worker
+
+
+def test_a_client_that_hangs_up_during_a_download_cancels_it(tmp_path):
+    with Silent() as silent, Server(tmp_path, FILES) as server:
+        body = json.dumps({"input": {"doc": silent + "/file.bin"}}).encode()
+        head = b"POST /predictions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port)) as sock:
+            sock.sendall(head % len(body) + body)
+            server.wait_health("BUSY")
+        server.wait_health("READY")
+
+
+def test_an_upload_is_canceled_at_once_and_leaves_no_file(tmp_path):
+    with Silent() as silent, Server(tmp_path, FILES, args=("--upload-url", silent + "/up")) as server:
+        assert server.start("u", out=True).status == 202
+        wait_until((server.directory / "result.txt").exists, "the model never ended")
+        assert server.request("POST", "/predictions/u/cancel").status == 200
+        server.wait_health("READY")
+        assert '"message": "prediction canceled"' in server.log()
+        wait_until(lambda: server.temporary_files() == [], "a file is left")
+
+
+def test_a_silent_webhook_receiver_holds_up_neither_slot_nor_cancel_nor_answer(tmp_path):
+    with Silent() as silent, Server(tmp_path, MODEL) as server:
+        hook = {"webhook": silent + "/hook"}
+        for number in range(3):
+            assert server.request("POST", "/predictions", {"input": {}, **hook}).json["output"] == "fine"
+        assert server.start("w", hook, how="sleep").status == 202
+        wait_until((server.directory / "sleep.began").exists, "the model never began")
+        assert server.request("POST", "/predictions/w/cancel").status == 200
+        server.wait_health("READY")
+        assert server.predict()["output"] == "fine"

@@ -74,7 +74,7 @@ class Handler:
         self._echo_whole = echo_whole
         self._shutdown = shutdown
         self._draining = draining
-        self._routes = Routes()
+        self._routes = Routes(trainings=bool(supervisor.settings.train))
         self._routes_final = False
         self._schema: Optional[bytes] = None
         self._docs: Optional[bytes] = None
@@ -124,13 +124,10 @@ class Handler:
         )
 
     def _settle_routes(self) -> None:
-        """Which routes exist follows from what the model is, which the worker says once."""
+        """Which routes exist follows from what the model is, which the worker says once. Nobody waits for that."""
         supervisor = self._supervisor
-        if not supervisor.settled.is_set():
-            supervisor.settled.wait(0.5)  # a client that is this early asks about the state; let it be a true one
         if supervisor.settled.is_set():
-            failed = supervisor.early_failure
-            self._routes = Routes(trainings=supervisor.train is not None, failed=failed)
+            self._routes = Routes(trainings=supervisor.train is not None, failed=supervisor.early_failure)
             self._routes_final = True
 
     # -- about the server
