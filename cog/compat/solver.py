@@ -17,10 +17,10 @@ from .tables import Tables
 from .versions import key, minor
 from .wheels import write_requirements
 
-__all__ = ["COG_BASE", "resolve"]
+__all__ = ["resolve"]
 
-COG_BASE = "r8.im/cog-base"
-_COG_BASE_OLDEST = {"torch": "1.13.1", "python": "3.8", "cuda": "11.6"}
+BASE_REPOSITORY = "r8.im/cog-base"
+_OLDEST_IN_COG_BASE = {"torch": "1.13.1", "python": "3.8", "cuda": "11.6"}
 
 
 def resolve(
@@ -202,7 +202,7 @@ def _cog_base(
 ) -> str:
     cuda = minor(choice.cuda) if choice else ""
     version = ""
-    oldest = {name: key(version) for name, version in _COG_BASE_OLDEST.items()}
+    oldest = {name: key(version) for name, version in _OLDEST_IN_COG_BASE.items()}
     known = key(python) >= oldest["python"] and (not cuda or key(cuda) >= oldest["cuda"])
     if torch is not None:
         rows = [
@@ -226,7 +226,7 @@ def _cog_base(
             fix="leave --use-cog-base-image out",
         )
     parts = [f"cuda{cuda}" if cuda else "", f"python{python}", f"torch{version}" if version else ""]
-    return f"{COG_BASE}:{'-'.join(part for part in parts if part)}"
+    return f"{BASE_REPOSITORY}:{'-'.join(part for part in parts if part)}"
 
 
 # --- the rest ----------------------------------------------------------------------------------
