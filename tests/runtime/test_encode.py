@@ -425,7 +425,27 @@ def test_what_could_be_coerced_fits(annotation, value):
                 "  value is not a valid integer (type=type_error.integer)",
                 "output -> boxes -> 0 -> x",
                 "  field required (type=value_error.missing)",
-                "predict() returned str, but its return annotation promises Output there: change one of the two",
+                "predict() returned str at output['n'], but its return annotation promises int there: change one of the two",
+            ],
+        ),
+        (
+            Box,
+            {"x": []},
+            [
+                "1 validation error for PredictionResponse",
+                "output -> __root__ -> x",
+                "  value is not a valid integer (type=type_error.integer)",
+                "predict() returned list at output['x'], but its return annotation promises int there: change one of the two",
+            ],
+        ),
+        (
+            Output,
+            3,
+            [
+                "1 validation error for PredictionResponse",
+                "output",
+                "  value is not a valid dict (type=type_error.dict)",
+                "predict() returned int, but its return annotation promises Output there: change one of the two",
             ],
         ),
     ],

@@ -41,8 +41,14 @@ class BaseRunner:
             raise TypeError("%s defines both run() and predict(): keep run()" % cls.__name__)
         return super().__new__(cls)
 
-    def setup(self, weights: Any = None) -> Any:
-        """Prepare the model; called once, before the first prediction."""
+    if TYPE_CHECKING:  # written so, a subclass may have any parameters
+
+        def setup(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    else:
+
+        def setup(self, weights=None):
+            """Prepare the model; called once, before the first prediction."""
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Run a single prediction."""

@@ -33,7 +33,9 @@ WORDS = frozenset("1 on t true y yes 0 off f false n no".split())
 def explain(check: Check, value: Any, spec: Spec, loc: Loc) -> Optional[str]:
     """The text of the 500 answer, or None when the value fits."""
     found: Found = []
-    check(value, loc, found)
+    title = "TrainingOutput" if spec.mode == "train" else "Output"
+    named = spec.output.kind == "object" and spec.output.name == title  # it has no __root__ around it
+    check(value, loc[:1] if named else loc, found)
     if not found:
         return None
     which = "TrainingResponse" if spec.mode == "train" else "PredictionResponse"
@@ -43,17 +45,18 @@ def explain(check: Check, value: Any, spec: Spec, loc: Loc) -> Optional[str]:
         lines.append("  " + what)
     returned = a.readable(type(found[0][2]))
     verb = "yielded" if spec.is_generator or len(loc) > 2 else "returned"
-    place = "".join(["[%r]" % step for step in found[0][0][2:]])
+    steps = [step for step in found[0][0][1:] if step != "__root__"]
+    place = "".join(["[%r]" % step for step in steps])
     lines.append(
         "%s() %s %s%s, but its return annotation promises %s there: change one of the two"
-        % (spec.mode, verb, returned, " at output" + place if place else "", promised(what_at(spec, found[0][0])))
+        % (spec.mode, verb, returned, " at output" + place if place else "", promised(what_at(spec, steps)))
     )
     return "\n".join(lines)
 
 
-def what_at(spec: Spec, loc: Loc) -> Shape:
+def what_at(spec: Spec, steps: List[Any]) -> Shape:
     shape = spec.output
-    for step in loc[2:]:
+    for step in steps:
         if isinstance(step, int) and shape.kind == "tuple":
             shape = shape.args[step] if step < len(shape.args) else shape
         elif shape.kind == "object":
@@ -231,14 +234,13 @@ def object_check(fields: Dict[str, Tuple[Optional[Check], bool]]) -> Check:
         if values is None:
             found.append((loc, DICT, value))
             return
-        place = loc[:-1] if loc[-1:] == ("__root__",) else loc
         for name, (item, required) in fields.items():
             one = values.get(name)
             if one is None:
                 if required and name not in values:
-                    found.append(((*place, name), "field required (type=value_error.missing)", value))
+                    found.append(((*loc, name), "field required (type=value_error.missing)", value))
             elif item is not None:
-                item(one, (*place, name), found)
+                item(one, (*loc, name), found)
 
     return check
 
