@@ -64,10 +64,18 @@ def oracle(raw):
         requests.append((request.method.decode(), request.target.decode(), body))
         connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
         connection.send(h11.EndOfMessage())
-        if connection.states[h11.SERVER] is h11.MUST_CLOSE:
+        if connection.states[h11.SERVER] is h11.MUST_CLOSE and not kept_by_an_old_client(request):
             break
         raw = connection.trailing_data[0]
     return requests
+
+
+def kept_by_an_old_client(request):
+    """HTTP/1.0 with `Connection: keep-alive`, which h11 does not do."""
+    options = [
+        option.strip(b" \t") for name, value in request.headers if name == b"connection" for option in value.lower().split(b",")
+    ]
+    return request.http_version == b"1.0" and b"keep-alive" in options and b"close" not in options
 
 
 # Pieces that requests and attacks are made of; hypothesis puts them together in ways nobody would think of.

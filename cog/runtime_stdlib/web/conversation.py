@@ -126,6 +126,8 @@ class Conversation:
                 del request, body  # not kept while the connection is idle
             keep = head.keep_alive and not reply.close and not self.stopping
             if not send_reply(connection, reply, head, keep, limits):
+                if data:  # the client is in the middle of sending more
+                    self._linger(connection)
                 return
             del reply
             connection.since = monotonic()
@@ -239,9 +241,12 @@ class Conversation:
 
     def _last_word(self, connection: Connection, reply: Reply, head: Optional[Head]) -> None:
         """Send a reply and hang up, though the client may be in the middle of sending."""
+        send_reply(connection, reply, head, False, self._limits)
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
         # Closing a socket with unread bytes resets the connection, and a reset can overtake the reply. So: end our
         # side, then read on for a little while until the client has ended its own.
-        send_reply(connection, reply, head, False, self._limits)
         connection.state = LINGERING
         deadline = monotonic() + LINGER
         if not shut(connection.sock, _socket.SHUT_WR):
