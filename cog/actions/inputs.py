@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Optional
 
 from cog.actions.mediatypes import type_of
+from cog.client import FileContent
 from cog.errors import CogError
 
 Json = object
@@ -26,6 +27,7 @@ Read = Callable[[str], bytes]
 TRUE = ("true", "1", "yes", "on", "y", "t")
 FALSE = ("false", "0", "no", "off", "n", "f")
 DATA, WEB = "data:", ("http://", "https://")
+IN_MEMORY = 1 << 20  # bytes of a file that are put into the request at once; a bigger one is read while it is sent
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -203,8 +205,22 @@ def unreadable(path: str, error: OSError) -> InputFile:
     )
 
 
-def data_url(path: str, content: bytes) -> str:
-    return f"data:{type_of(path)};base64,{base64.b64encode(content).decode('ascii')}"
+def attached(path: str, read: Read) -> Json:
+    """The content of a file as a data URL, or what becomes one while it is sent."""
+    try:
+        size = os.path.getsize(path) if os.path.isfile(path) else 0
+        if size > IN_MEMORY:
+            with open(path, "rb"):
+                return FileContent(path, type_of(path), size)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return f"data:{type_of(path)};base64,{base64.b64encode(read(path)).decode('ascii')}"
+
+
+def bytes_of_files(texts: Iterable[str]) -> int:
+    """How much the files named with @ among these texts have to say."""
+    paths = [_file_named(text) for text in texts]
+    return sum(os.path.getsize(path) for path in paths if path and os.path.isfile(path))
 
 
 # --- one value -------------------------------------------------------------------------------
@@ -321,19 +337,19 @@ def _object(text: str, read: Read) -> Json:
     return value
 
 
-def _file(text: str, read: Read) -> str:
+def _file(text: str, read: Read) -> Json:
     path = _file_named(text)
     if path:
-        return data_url(path, read(path))
+        return attached(path, read)
     if text.lower().startswith((DATA, *WEB)):
         return text
     raise Problem(f"{text!r} is not a URL; for a file of this machine write @ before its name: @{text}")
 
 
-def _text(text: str, declared: Mapping[str, Json], read: Read, *, unknown: bool) -> str:
+def _text(text: str, declared: Mapping[str, Json], read: Read, *, unknown: bool) -> Json:
     path = _file_named(text)
     if path and (unknown or os.path.isfile(path)):
-        return data_url(path, read(path))
+        return attached(path, read)
     if text.startswith("@@"):
         text = text[1:]
     shortest, longest, pattern = declared.get("minLength"), declared.get("maxLength"), declared.get("pattern")
@@ -352,7 +368,7 @@ def _filled(value: Json, declared: Mapping[str, Json], schema: Schema, read: Rea
         path = _file_named(value)
         takes_files = declared.get("format") == "uri" or "type" not in declared
         if path and (takes_files or os.path.isfile(path)):
-            return data_url(path, read(path))
+            return attached(path, read)
         return value[1:] if value.startswith("@@") else value
     if isinstance(value, list):
         items = schema.resolved(declared.get("items"))

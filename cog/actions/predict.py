@@ -27,6 +27,7 @@ from cog.errors import CogError
 Json = object
 
 SCHEMA_LABELS = ("run.cog.openapi_schema", "org.cogmodel.openapi_schema")
+HUGE = 512 << 20  # bytes of files; as base64 they come near the server's own bound of 1 GiB
 CONFIG_LABELS = ("run.cog.config", "org.cogmodel.config")
 
 
@@ -108,6 +109,14 @@ class Inputs:
         if request.json_given:
             self._object = inputs.from_json(request.json, read=read, standard_input=standard_input)
 
+    def environment(self) -> tuple[str, ...]:
+        """What the server needs to be told so that it takes our request: nothing, unless it is huge."""
+        texts = [text for values in self._pairs.values() for text in values]
+        if self._object is not None:
+            texts += [value for value in self._object.values() if isinstance(value, str)]
+        size = inputs.bytes_of_files(texts)
+        return (f"COG_MAX_BODY_SIZE={size * 2}",) if size > HUGE else ()
+
     def typed(self, document: Mapping[str, Json]) -> dict[str, Json]:
         schema = inputs.Schema.of(document, self._request.component)
         if self._object is not None:
@@ -131,9 +140,8 @@ def predict(
     outputs.check_destination(path)
     engine, target = _target(request, given, reporter, start)
     reporter.info("Starting the model ...")
-    options = ServeOptions(
-        mode=request.mode, environment=request.environment, gpus=request.gpus, debug=reporter.debugging
-    )
+    environment = (*given.environment(), *request.environment)
+    options = ServeOptions(mode=request.mode, environment=environment, gpus=request.gpus, debug=reporter.debugging)
     server = engine.start(target, options)
     try:
         client = Client(server.url)

@@ -1,23 +1,36 @@
 """Talking to a prediction server that somebody started.
 
 Strategy: http.client and nothing above it: no proxy of the environment may come between us and a
-server on this machine. One connection for each request; the slow part is the model.
+server on this machine. One connection for each request; the slow part is the model. A big file
+in a request is read while it is sent: it is never in memory as a whole.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Optional, Protocol
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from cog.errors import CogError
 
-__all__ = ["Client", "PredictionRefused", "ServerGone", "SetupFailed", "SetupTimedOut", "Watched", "wait_until_ready"]
+__all__ = [
+    "Client",
+    "FileContent",
+    "PredictionRefused",
+    "ServerGone",
+    "SetupFailed",
+    "SetupTimedOut",
+    "Watched",
+    "wait_until_ready",
+]
 
 WORDS = 10  # lines of an exception that are shown
+PIECE = 3 << 18  # bytes of a file at a time; a multiple of 3, so that base64 needs no filling in between
 QUICK = 5.0  # seconds for an answer that needs no model
 
 
@@ -79,6 +92,71 @@ class PredictionRefused(CogError):
         self.status, self.document = status, document
 
 
+class FileContent:
+    """A file to be sent as a `data:` URL, read while it is sent."""
+
+    __slots__ = ("head", "path", "size")
+
+    def __init__(self, path: str, media: str, size: int) -> None:
+        self.path, self.size = path, size
+        self.head = f"data:{media};base64,"
+
+    def length(self) -> int:
+        return len(self.head) + (self.size + 2) // 3 * 4
+
+    def pieces(self) -> Iterator[bytes]:
+        yield self.head.encode("ascii")
+        left = self.size
+        with open(self.path, "rb") as file:
+            while left:
+                data = file.read(min(PIECE, left))
+                if not data:
+                    raise FileChanged(self.path)
+                left -= len(data)
+                while left and len(data) % 3:  # a short read
+                    more = file.read(min(3 - len(data) % 3, left))
+                    if not more:
+                        raise FileChanged(self.path)
+                    data, left = data + more, left - len(more)
+                yield base64.b64encode(data)
+
+
+class FileChanged(CogError):
+    code = "input-file-changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} became shorter while it was read",
+            why="its length is announced before its content is sent",
+            fix="wait until whatever writes it has finished, and try again",
+        )
+
+
+class Body:
+    """A JSON document with files in it: its length, and its bytes piece by piece."""
+
+    def __init__(self, document: Mapping[str, object]) -> None:
+        mark = uuid4().hex  # stands for a file while the rest is being encoded
+        self._files: list[FileContent] = []
+
+        def stand_in(value: object) -> str:
+            if not isinstance(value, FileContent):
+                raise TypeError(f"cannot be sent: {value!r}")
+            self._files.append(value)
+            return mark
+
+        self._texts = json.dumps(document, default=stand_in).encode().split(mark.encode())
+
+    def length(self) -> int:
+        return sum(map(len, self._texts)) + sum(file.length() for file in self._files)
+
+    def pieces(self) -> Iterator[bytes]:
+        yield self._texts[0]
+        for file, text in zip(self._files, self._texts[1:]):
+            yield from file.pieces()
+            yield text
+
+
 class Client:
     """The routes of a prediction server, as methods."""
 
@@ -105,19 +183,25 @@ class Client:
 
     def create(self, path: str, body: Mapping[str, object]) -> tuple[int, object]:
         """Make a prediction or a training, and wait for it: status and document."""
-        return self._ask("POST", path, json.dumps(body).encode(), None)
+        return self._ask("POST", path, Body(body), None)
 
     def cancel(self, path: str, identifier: str) -> None:
         try:
-            self._ask("POST", f"{path}/{identifier}/cancel", b"", 1.0)
+            self._ask("POST", f"{path}/{identifier}/cancel", None, 1.0)
         except (OSError, http.client.HTTPException):
             pass  # it is going to be stopped anyway
 
-    def _ask(self, method: str, path: str, body: Optional[bytes], timeout: Optional[float]) -> tuple[int, object]:
+    def _ask(self, method: str, path: str, body: Optional[Body], timeout: Optional[float]) -> tuple[int, object]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
         try:
-            headers = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, body, headers)
+            if body is None:
+                connection.request(method, path)
+            else:
+                headers = {"Content-Type": "application/json", "Content-Length": str(body.length())}
+                try:
+                    connection.request(method, path, body.pieces(), headers)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it answered before it had read everything: the answer says why
             answer = connection.getresponse()
             text = answer.read()
             try:

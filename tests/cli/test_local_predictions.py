@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -58,6 +60,20 @@ def test_a_file_goes_in_and_a_file_comes_out(cog: Cog) -> None:
     assert (ended.status, ended.stdout) == (0, ""), ended
     assert (cog.project / "output.txt").read_text() == "HELLO"
     assert cog.leftovers() == []
+
+
+def test_a_big_file_arrives_whole(tool: Cog) -> None:
+    tool.write(
+        predict_py=(
+            "import hashlib\nfrom cog import Path\n"
+            "class Predictor:\n    def predict(self, file: Path) -> str:\n"
+            "        return hashlib.sha256(file.read_bytes()).hexdigest()\n"
+        )
+    )
+    content = random.Random(1).randbytes(20_000_001)
+    (tool.project / "in.bin").write_bytes(content)
+    ended = tool("predict", "-i", "file=@in.bin")
+    assert (ended.status, ended.stdout) == (0, hashlib.sha256(content).hexdigest() + "\n"), ended
 
 
 def test_several_files_are_numbered(tool: Cog) -> None:

@@ -12,6 +12,7 @@ from cog.actions.inputs import (
     InputInvalid,
     InputSyntax,
     Schema,
+    bytes_of_files,
     check_files,
     from_flags,
     from_json,
@@ -19,6 +20,7 @@ from cog.actions.inputs import (
     split,
     with_files,
 )
+from cog.client import FileContent
 
 FILE = {"type": "string", "format": "uri"}
 PROPERTIES: dict[str, object] = {
@@ -147,6 +149,14 @@ def test_a_file_becomes_a_data_url(folder: Path) -> None:
     assert body("s=@in.txt") == {"s": "data:text/plain;base64,aGk="}
     assert body("s=@@in.txt") == {"s": "@in.txt"}
     assert body("any=@in.txt") == {"any": "data:text/plain;base64,aGk="}
+
+
+def test_a_big_file_is_left_where_it_is_until_it_is_sent(folder: Path) -> None:
+    (folder / "in.bin").write_bytes(b"x" * ((1 << 20) + 1))
+    value = body("p=@in.bin")["p"]
+    assert isinstance(value, FileContent)
+    assert (value.path, value.head, value.size) == ("in.bin", "data:application/octet-stream;base64,", (1 << 20) + 1)
+    assert bytes_of_files(["@in.bin", "@in.bin", "@nowhere", "text", "@"]) == 2 * ((1 << 20) + 1)
 
 
 def test_a_tilde_is_the_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from cog.client import Client, ServerGone, SetupFailed, SetupTimedOut, last_words, wait_until_ready
+from cog.client import (
+    Body,
+    Client,
+    FileChanged,
+    FileContent,
+    ServerGone,
+    SetupFailed,
+    SetupTimedOut,
+    last_words,
+    wait_until_ready,
+)
 
 SCHEMA = {"components": {"schemas": {"Input": {"properties": {"s": {"type": "string"}}}}}}
 
@@ -190,3 +202,26 @@ def test_nobody_listening_is_no_health() -> None:
 )
 def test_the_last_words_are_the_exception_of_the_last_traceback(printed: str, words: str) -> None:
     assert last_words(printed) == words
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 100, (3 << 18) - 1, 3 << 18, (3 << 18) + 1, (3 << 20) + 2])
+def test_a_file_is_sent_as_it_is_read(size: int, tmp_path: Path) -> None:
+    content = bytes(range(256)) * (size // 256 + 1)
+    (tmp_path / "in").write_bytes(content[:size])
+    body = Body({"input": {"a": FileContent(str(tmp_path / "in"), "x/y", size), "b": "é"}})
+    sent = b"".join(body.pieces())
+    assert len(sent) == body.length()
+    assert json.loads(sent) == {
+        "input": {"a": "data:x/y;base64," + base64.b64encode(content[:size]).decode(), "b": "é"}
+    }
+
+
+def test_a_file_that_becomes_shorter_meanwhile_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"abc")
+    with pytest.raises(FileChanged):
+        list(FileContent(str(tmp_path / "in"), "x/y", 4).pieces())
+
+
+def test_what_is_no_json_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError):
+        Body({"input": object()})
