@@ -261,7 +261,7 @@ class Listener:
             except IndexError:
                 break  # its thread was quicker
         with self._lock:
-            for connection in self._connections:
+            for connection in list(self._connections):  # the accepting thread may add one
                 if connection.state <= IDLE:
                     shut(connection.sock, _socket.SHUT_RD)
         while self._connections:
@@ -271,7 +271,7 @@ class Listener:
             self._all_ended.wait(left)
         in_time = not self._connections
         with self._lock:
-            for connection in self._connections:
+            for connection in list(self._connections):
                 connection.evicted = True
                 shut(connection.sock, _socket.SHUT_RDWR)
         return in_time
