@@ -213,3 +213,9 @@ def test_an_early_end_is_noticed(headers):
 def test_the_environment_names_proxies_as_for_other_programs(environ, url, proxy):
     found = Proxies(environ).find(parse_url(url))
     assert (None if found is None else found.text) == proxy
+
+
+@pytest.mark.parametrize("proxy, url", [("socks5://p:1080", "http://h/"), ("https://p", "https://h/")])
+def test_a_proxy_that_cannot_be_used_is_named(proxy, url):
+    with pytest.raises(UrlInvalid, match="the proxy"):
+        Proxies({"all_proxy": proxy}).find(parse_url(url))

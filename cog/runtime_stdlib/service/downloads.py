@@ -214,6 +214,13 @@ def create(directory: str, name: str) -> Tuple[int, str]:
     raise FileExistsError(f"no free name in {directory}")
 
 
+def remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # somebody cleans up the temporary directory
+
+
 # --- fetching
 
 
@@ -322,7 +329,7 @@ class Fetch:
             finally:
                 os.close(fd)
         except BaseException:
-            os.unlink(path)
+            remove(path)
             raise
         return path
 
@@ -431,7 +438,7 @@ def fetch_all(
         except BaseException as error:
             for path in paths:
                 if path is not None:
-                    os.unlink(path)
+                    remove(path)
             if not isinstance(error, Interrupted):
                 interrupt.raise_if_canceled()  # a cancel looks like a broken connection from inside
             raise

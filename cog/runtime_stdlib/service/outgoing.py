@@ -297,7 +297,16 @@ class Proxies:
         text = self._https if url.tls else self._http
         if not text or self._all_direct or any(self._matches(entry, url) for entry in self._not_for):
             return None
-        return parse_url(text if "://" in text else "http://" + text)
+        try:
+            proxy = parse_url(text if "://" in text else "http://" + text)
+        except UrlInvalid as error:
+            raise UrlInvalid(f"the proxy of the environment cannot be used: {error}") from error
+        if proxy.tls and url.tls:
+            raise UrlInvalid(
+                f"the proxy {proxy.host} is asked by https itself, which does not work for https URLs:"
+                " write http:// in https_proxy"
+            )
+        return proxy
 
     @staticmethod
     def _matches(entry: str, url: Url) -> bool:

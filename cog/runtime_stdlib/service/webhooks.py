@@ -39,7 +39,7 @@ THREADS_PER_ORIGIN = 8
 THREADS_WHILE_FAILING = 2
 IDLE_TIME = 15.0  # how long a thread, and a connection, is kept for the next webhook
 MAX_WAITING = 10_000
-MAX_WAITING_BYTES = 128 << 20
+MAX_WAITING_BYTES = 256 << 20
 
 DELIVERED, AGAIN, DROPPED = range(3)
 

@@ -4,7 +4,7 @@ Strategy: json does the work. A body in memory goes straight to it, after a chec
 passes at the speed of memory and nothing per value, so that no recursion limit is ever met.
 
 A spooled body (more than 1 MiB, in a file) may hold `data:` URLs of many megabytes. These must never become
-strings. They are found with bytes.find over blocks of the file; what is left of the text, with a short random
+strings. They are found with bytes.find in blocks of the file; what is left of the text, with a short random
 word in place of each, is parsed as usual, and Blobs that point into the file replace the words. Two facts make
 this exact. A quotation mark behind an even number of backslashes always begins or ends a string, so a text from
 one such mark to the next is either inside one string or outside of all; outside, neither the original nor the word
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LONG = 1 << 16
 BLOCK = 1 << 20
 
+_QUOTE = b'"'
 _START = b'"data:'
 _SPACE = b" \t\n\r"
 _BOM = "\ufeff"
@@ -207,6 +208,21 @@ class _Scan:
             self._fill(start)
         return -1
 
+    def start_before(self, mark: int, step: int) -> int:
+        """Where the data: URL begins that covers the mark, behind its quotation mark; 0 if there is none."""
+        start = max(0, mark - 3 * step)
+        before = self._slice(start, mark - start)
+        found = len(before)
+        # A quotation mark that is escaped belongs to the URL. One that has many of them is text, and is left to json.
+        for _ in range(8):
+            found = before.rfind(_QUOTE, 0, found)
+            if found < 0:
+                return 0
+            if not self.escaped(start + found):
+                break
+        begin = start + found
+        return begin + 1 if self.spool.read(begin, len(_START)) == _START and not self.escaped(begin) else 0
+
     def escaped(self, at: int) -> bool:
         """Is there an odd number of backslashes before that place?"""
         run = 0
@@ -244,18 +260,21 @@ def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], 
     blobs: Dict[str, Blob] = {}
     cuts: List[Tuple[int, int]] = []
     copied = characters = 0
-    position = scan.find(_START, 0)
-    while position >= 0:
-        if scan.escaped(position):
-            position = scan.find(_START, position + 1)
+    # Looking at every string would cost more than parsing them. One of that length covers a step of half of it from one
+    # mark to the next, so it is enough to look for the next quotation mark at each of them.
+    step = max(1, long // 2)
+    mark = 0
+    while mark + step <= scan.length:
+        end = scan.find(_QUOTE, mark)
+        if 0 <= end < mark + step:
+            mark += step
             continue
-        start = position + 1
-        end = scan.find(b'"', position + len(_START))
         while end >= 0 and scan.escaped(end):
-            end = scan.find(b'"', end + 1)
+            end = scan.find(_QUOTE, end + 1)
         if end < 0:
-            break  # never closed; json will say so
-        if end - start >= long and not scan.is_key(end + 1):
+            break  # no more strings, or one that is never closed: json will say so
+        start = scan.start_before(mark, step)
+        if start > 0 and end - start >= long and not scan.is_key(end + 1):
             taken = _take(scan.spool, start, end)
             if taken is not None:
                 blob, size = taken
@@ -266,7 +285,7 @@ def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], 
                 cuts.append((characters - 1, size - len(key)))
                 blobs[key] = blob
                 copied = end
-        position = scan.find(_START, end + 1)
+        mark = (end // step + 1) * step
     parts.append(scan.spool.read(copied, scan.length - copied))
     return b"".join(parts), blobs, cuts
 
