@@ -153,7 +153,7 @@ def test_a_value_that_contains_itself_is_refused():
 
 def test_a_number_of_too_many_digits_is_a_clear_failure():
     if hasattr(sys, "set_int_max_str_digits"):
-        with pytest.raises(EncodeFailed, match="4300 digits"):
+        with pytest.raises(EncodeFailed, match="4300"):
             encoder().encode([10**5000])
 
 

@@ -423,14 +423,9 @@ class InputTypes:
 def special_class(cls: Any) -> str:
     """path, file or secret: our own classes, and any os.PathLike."""
     for parent in cls.__mro__:
-        if parent.__module__ == "cog":
-            if parent.__name__ in ("Path", "File", "Secret"):
-                return str(parent.__name__.lower())
-        elif parent.__name__ == "PurePath" and parent.__module__.split(".")[0] == "pathlib":
-            return "path"
-        elif parent.__name__ == "PathLike" and parent.__module__ == "os":
-            return "path"
-    return ""
+        if parent.__module__ == "cog" and parent.__name__ in ("Path", "File", "Secret"):
+            return str(parent.__name__.lower())
+    return "path" if a.is_path(cls) else ""
 
 
 def all_annotations(cls: Any) -> Dict[str, Any]:

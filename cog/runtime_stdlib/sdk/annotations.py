@@ -337,3 +337,13 @@ def is_pydantic(cls: Any) -> bool:
 
 
 Resolver = "Optional[Callable[[Any], Any]]"
+
+
+def is_path(cls: Any) -> bool:
+    """Any class of pathlib, or os.PathLike itself; without importing either."""
+    for parent in getattr(cls, "__mro__", ()):
+        if parent.__name__ == "PurePath" and parent.__module__.split(".")[0] == "pathlib":
+            return True
+        if parent.__name__ == "PathLike" and parent.__module__ == "os":
+            return True
+    return False

@@ -8,7 +8,6 @@ keep, or appends to `errors`.
 from __future__ import annotations
 
 import io
-import pathlib
 
 from cog.runtime_stdlib.sdk import annotations as a
 
@@ -343,7 +342,7 @@ def _check_for_class(cls: Any) -> Check:
     if module == "datetime":
         names = {"timedelta": "duration"}
         return time_of(cls, names.get(cls.__name__, cls.__name__))
-    if issubclass(cls, pathlib.PurePath) or module == "os" and cls.__name__ == "PathLike":
+    if a.is_path(cls):
         from cog.runtime_stdlib.sdk.paths import Path  # such a model has imported it, or pays now
 
         return by_validate(Path)

@@ -6,8 +6,13 @@ is repaired and tried again, so the ordinary request pays nothing for them.
 
 from __future__ import annotations
 
-import json.encoder
-from json.encoder import JSONEncoder
+c_json: Any = None
+try:
+    import _json  # the C half alone: `json` would import `re`
+
+    c_json = _json
+except ImportError:  # an interpreter without it
+    pass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +27,12 @@ def _refuse(value: object) -> Any:
 
 
 def _make_encoder() -> Callable[[Any], str]:
-    make = getattr(json.encoder, "c_make_encoder", None)
-    quote = getattr(json.encoder, "encode_basestring", None)
-    if make is None or quote is None:  # an interpreter without the C half
+    if c_json is None:
+        from json import JSONEncoder  # where there is no C half
+
         return JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-    encode = make(None, _refuse, quote, None, ":", ",", False, False, False)
+    arguments = (None, _refuse, c_json.encode_basestring, None, ":", ",", False, False, False)
+    encode = c_json.make_encoder(*arguments)
     join = "".join
 
     def text(value: Any) -> str:
@@ -42,6 +48,8 @@ def json_bytes(value: Any) -> bytes:
     try:
         return json_text(value).encode()
     except UnicodeEncodeError:  # half a surrogate pair cannot be UTF-8, but \\u can say it
+        import json  # rare
+
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except ValueError:
         return json_bytes(without_nan(value))

@@ -12,12 +12,18 @@ through the value and tried again: outputs that need it pay for it, others do no
 
 from __future__ import annotations
 
-import json.encoder
 import os
-from json.encoder import JSONEncoder
 
 from cog.runtime_stdlib.sdk import annotations as a
 from cog.runtime_stdlib.worker.mismatch import compile_check, explain
+
+c_json: Any = None
+try:
+    import _json  # the C half alone: `json` would import `re`
+
+    c_json = _json
+except ImportError:  # an interpreter without it
+    pass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,12 +115,18 @@ def utf8(text: str) -> bytes:
 
 def make_writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     """A function from a value to JSON text; `default` turns what JSON does not know into what it does."""
-    make = getattr(json.encoder, "c_make_encoder", None)
-    quote = getattr(json.encoder, "encode_basestring", None)
-    if make is None or quote is None:  # an interpreter without the C half
-        encoder = JSONEncoder(default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
-        return encoder.encode
-    encode = make(None, default, quote, None, ":", ",", False, False, False)
+    if c_json is None:
+        from json import JSONEncoder  # where there is no C half
+
+        return JSONEncoder(
+            default=default,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            check_circular=False,
+        ).encode
+    arguments = (None, default, c_json.encode_basestring, None, ":", ",", False, False, False)
+    encode = c_json.make_encoder(*arguments)
     join = "".join
 
     def text(value: Any) -> str:
@@ -123,9 +135,7 @@ def make_writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     return text
 
 
-quote_text: Callable[[str], str] = (
-    make_writer(repr) if not hasattr(json.encoder, "encode_basestring") else (json.encoder.encode_basestring)
-)
+quote_text: Callable[[str], str] = make_writer(repr) if c_json is None else c_json.encode_basestring
 
 
 class Encoder:
