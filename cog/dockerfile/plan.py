@@ -251,24 +251,24 @@ def python(resolution: Resolution, options: PlanOptions) -> list[Instruction]:
         f" --python-preference only-managed --python {version} {VENV}"
         " && rm -rf /opt/cog-uv /tmp/uv && apt-get purge -qqy --auto-remove python3-venv"
     )
+    distribution = (
+        f"{APT_INSTALL} --no-install-recommends python{minor} python{minor}-venv python{minor}-dev"
+        f" && python{minor} -m venv {VENV}"
+    )
+    ubuntu = re.search(r"ubuntu(\d+\.\d+)", resolution.base_image)
     if version != minor:
         script = standalone
         because = (
             f"`python_version: {version}`: an exact patch release, as a ready-made standalone build (fetched with uv);"
             " nothing is compiled"
         )
+    elif ubuntu and UBUNTU_PYTHON.get(ubuntu[1]) == minor:
+        script = distribution
+        because = f"Python {minor} is the one that Ubuntu {ubuntu[1]} brings: from its mirror, as all of apt"
     else:
-        script = (
-            f"if apt-cache show python{minor}-venv >/dev/null 2>&1;"
-            f" then {APT_INSTALL} --no-install-recommends python{minor} python{minor}-venv python{minor}-dev"
-            f" && python{minor} -m venv {VENV}; else {standalone}; fi"
-        )
-        ubuntu = re.search(r"ubuntu(\d+\.\d+)", resolution.base_image)
-        own = UBUNTU_PYTHON.get(ubuntu[1], "") if ubuntu else ""
+        script = f"if apt-cache show python{minor}-venv >/dev/null 2>&1; then {distribution}; else {standalone}; fi"
         because = (
-            f"Python {minor} is the one that Ubuntu {ubuntu[1] if ubuntu else ''} brings, so it comes from its mirror"
-            if own == minor
-            else f"the base image has no Python: the distribution's {minor} when it has one, else a ready-made standalone"
+            f"the base image has no Python: the distribution's {minor} when it has one, else a ready-made standalone"
             " build (fetched with uv); nothing is compiled"
         )
     return [
