@@ -532,3 +532,28 @@ def test_defaults_of_a_bound_method():
     spec = describe(Predictor.predict, mode="predict", skip_self=True)
     assert defaults_of(Predictor().predict, spec) == ({"b": 2}, {})
     assert defaults_of(Predictor.predict, spec) == ({"b": 2}, {})
+
+
+def test_what_a_model_computes_its_options_from_may_be_of_any_type():
+    class Size(int):
+        pass
+
+    class Style(str, enum.Enum):
+        INK = "ink"
+
+    class Real(float):
+        pass
+
+    def predict(
+        a: str = Input(choices=list(Style), default=Style.INK, description=Style.INK),
+        b: int = Input(ge=Size(2), le=Real(5.0)),
+        c: float = Input(default=float("nan")),
+        d: Tuple[int, ...] = None,
+    ) -> Literal["a", b"b"]: ...
+
+    predict.__annotations__["d"] = List[int]
+    spec = describe(predict, mode="predict")
+    assert Spec.from_data(marshal.loads(marshal.dumps(spec.to_data()))) == spec
+    a, b, c, _ = spec.inputs
+    assert (a.choices, a.default, b.ge, b.le, c.default) == (("ink",), "ink", 2, 5.0, MISSING)
+    assert spec.output.options == ("a", "b'b'")

@@ -244,7 +244,7 @@ def input_spec(parameter: Parameter, hints: Dict[str, Any], names: Dict[str, Any
 
 def add_options(spec: InputSpec, info: Any) -> None:
     name = spec.name
-    spec.description = info.description
+    spec.description = None if info.description is None else str(info.description)
     spec.deprecated = bool(info.deprecated)
     if info.accept is not None:
         spec.accept = info.accept if isinstance(info.accept, str) else ",".join(info.accept)
@@ -258,7 +258,7 @@ def add_options(spec: InputSpec, info: Any) -> None:
                 raise TypeError("The input %s is %s, but its choice %r is not." % (name, wanted.__name__, choice))
         if not choices:
             raise ValueError("The input %s has an empty list of choices." % name)
-        spec.choices = choices
+        spec.choices = tuple(map(as_option, choices))
     for option, fitting in (
         ("ge", ("int", "float")),
         ("le", ("int", "float")),
@@ -274,7 +274,7 @@ def add_options(spec: InputSpec, info: Any) -> None:
                 "The input %s uses the option %s, which only fits %s, not %s."
                 % (name, option, " and ".join(fitting[:2]) if fitting[0] == "int" else "str", spec.shape.kind)
             )
-        setattr(spec, option, value)
+        setattr(spec, option, str(value) if option == "regex" else as_limit(value))
     if spec.regex is not None:
         import re  # only models with a pattern pay for it
 
@@ -317,7 +317,7 @@ def as_json(value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value)
+        return float(value) if value - value == 0 else MISSING
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -341,6 +341,17 @@ def as_json(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return as_json({name: getattr(value, name) for name in value.__dataclass_fields__})
     return MISSING
+
+
+def as_option(value: Any) -> Any:
+    """A permitted value as JSON; as text when it has no such form."""
+    made = as_json(value)
+    return str(value) if made is MISSING else made
+
+
+def as_limit(value: Any) -> Any:
+    """A limit as written, as a number of Python's own: 2 stays 2, 1.0 stays 1.0."""
+    return int(value) if isinstance(value, int) else float(value)
 
 
 class InputTypes:
@@ -370,7 +381,7 @@ class InputTypes:
             for option in parts.args:
                 if not isinstance(option, (str, int)):
                     raise self.refused(annotation)
-            options = tuple([as_json(option) for option in parts.args])
+            options = tuple(map(as_option, parts.args))
             return Shape("literal", options=options, nullable=parts.optional)
         if kind == "dict" and parts.cls is dict and len(parts.args) == 2:
             return Shape("dict", (self._value(parts.args[1]),))
@@ -465,7 +476,7 @@ class Outputs:
                 return members[0]
             return Shape("union", members, nullable=parts.optional)
         if kind == "literal":
-            return Shape("literal", options=tuple(map(as_json, parts.args)), nullable=parts.optional)
+            return Shape("literal", options=tuple(map(as_option, parts.args)), nullable=parts.optional)
         if kind in ("iterator", "async_iterator", "concatenate"):
             if not parts.args and kind != "concatenate":
                 return Shape("iterator", (Shape("any"),))
@@ -616,7 +627,7 @@ def enum_shape(cls: Any) -> Shape:
         if issubclass(cls, base):
             kind = name
             break
-    values = tuple([as_json(member.value) for member in cls])
+    values = tuple([as_option(member.value) for member in cls])
     return Shape("enum", name=cls.__name__, options=values, raw=kind)
 
 
