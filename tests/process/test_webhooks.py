@@ -88,7 +88,8 @@ def test_a_body_may_be_made_when_it_is_needed(sender):
 def test_a_connection_serves_many_predictions(sender):
     with Peer() as peer:
         for number in range(5):
-            sender.linger(sender.post(number, "%s/%d" % (peer.url, number), b"{}", True), 20)
+            sender.post(number, "%s/%d" % (peer.url, number), b"{}", True)
+            sender.wait(number, 20)
         sender.close(20)
     assert paths(peer) == ["/0", "/1", "/2", "/3", "/4"]
     assert len({request.client_address for request in peer.requests}) == 1
@@ -425,14 +426,20 @@ def test_closing_gives_up_with_a_line_for_each(log):
     assert log[-1] == "the last webhook to %s/c could not be delivered: the server is stopping" % peer.url
 
 
-def test_lingering_ends_when_all_is_told_or_there_is_trouble(sender):
-    with Peer() as peer:
-        told = sender.post("p", peer.url, b"end", True)
-        sender.linger(told, 20)
-        assert len(peer.told()) == 1
-        sender.linger(told, 20)  # over already
-        sender.linger(sender.post("q", "http://127.0.0.1:%d/" % free_port(), b"start", False), 20)
-        sender.linger(None, 20)
+def test_waiting_ends_when_all_is_told_or_there_is_trouble(sender):
+    release = threading.Event()
+    with Peer() as peer, Peer(lambda handler: release.wait(30)) as other:
+        sender.post("other", other.url, b"end", True)  # which concerns nobody else
+        sender.post("p", peer.url, b"start", False)
+        sender.post("p", peer.url, b"end", True)
+        sender.wait("p", 20)
+        assert bodies(peer) == [b"start", b"end"]
+        sender.wait("p", 20)  # over already
+        sender.post("q", "http://127.0.0.1:%d/" % free_port(), b"start", False)
+        sender.wait("q", 20)
+        sender.wait("unknown", 20)
+        sender.close(0)
+        release.set()
 
 
 def test_a_finished_prediction_is_not_kept_in_memory_by_a_receiver_that_is_down(sender):

@@ -81,7 +81,7 @@ class Notice:
 class Channel:
     """One prediction's webhooks. Invariant: `waiting` has at most the first, one snapshot and the final one."""
 
-    __slots__ = ("key", "origin", "waiting", "sending", "busy", "troubled", "watched")
+    __slots__ = ("key", "origin", "waiting", "sending", "busy", "troubled", "watched", "final_of")
 
     def __init__(self, key: Hashable, origin: Origin) -> None:
         self.key = key
@@ -91,6 +91,7 @@ class Channel:
         self.busy = False  # under way, in the origin's queue, or between two tries
         self.troubled = False
         self.watched: Optional[threading.Event] = None  # somebody waits until all is told or there is trouble
+        self.final_of = 0  # id() of the prediction, once its last webhook is here
 
     def add(self, notice: Notice) -> Optional[Notice]:
         """Put it at the end; returns the one that it replaces."""
@@ -149,6 +150,7 @@ class Sender:
         self._work_to_do = threading.Condition(lock)
         self._all_done = threading.Condition(lock)
         self._channels: Dict[Hashable, Channel] = {}
+        self._finals: Dict[int, Channel] = {}  # the same, by id() of the prediction
         self._origins: Dict[str, Origin] = {}
         self._runnable: Deque[Origin] = deque()
         self._later: List[Tuple[float, int, Channel]] = []  # heap: when to try again
@@ -168,12 +170,9 @@ class Sender:
         body: Union[bytes, Callable[[], bytes]],
         final: bool,
         trace: Optional[Mapping[str, str]] = None,
-    ) -> Optional[Channel]:
-        """Queue one webhook and return at once. `channel` is one prediction; nothing may follow its final one.
-
-        What is returned is for linger()."""
+    ) -> None:
+        """Queue one webhook and return at once. `channel` is one prediction; nothing may follow its final one."""
         lost: List[Notice] = []
-        known: Optional[Channel] = None
         with self._work_to_do:
             if self._closed:
                 lost.append(Notice(url, b"", final, False, {}))
@@ -192,38 +191,28 @@ class Sender:
                 replaced = known.add(notice)
                 self._bytes += notice.size - (replaced.size if replaced is not None else 0)
                 if final:
-                    # Nobody will ask for it by this name again. A prediction with all it has would otherwise stay in
-                    # memory for as long as its receiver is down.
+                    # No reference to the prediction may be left: all that it has would stay in memory for as long as
+                    # its receiver is down. Its id may be that of another one by then; who asks by id asks at once.
                     del self._channels[known.key]
                     known.key = known
-                    self._channels[known] = known
+                    known.final_of = id(channel)
+                    self._channels[known] = self._finals[known.final_of] = known
                 if not known.busy:
                     self._enqueue(known)
                 if len(self._channels) > self._max_waiting or self._bytes > MAX_WAITING_BYTES:
                     lost = self._make_room(known)
         self._report(lost, "too many are waiting" if not self._closed else "the server is stopping")
-        return known
 
-    def linger(self, channel: Optional[Channel], seconds: float) -> None:
-        """Wait until what post() has queued there is delivered or one try has failed, but no longer than that.
+    def wait(self, channel: Hashable, seconds: float) -> None:
+        """Wait until what the channel has is delivered or one try has failed, but no longer than that.
 
         Release 0.14 sent a synchronous answer after its webhooks; with a receiver that is well, so do we."""
         with self._work_to_do:
-            if channel is None or channel.troubled or self._channels.get(channel.key) is not channel:
+            known = self._channels.get(channel) or self._finals.get(id(channel))
+            if known is None or known.troubled:
                 return
-            watched = channel.watched = threading.Event()
+            watched = known.watched = threading.Event()
         watched.wait(seconds)
-
-    def wait(self, channel: Hashable, seconds: float) -> None:
-        """Give a healthy receiver this long to take what the channel has; returns at once when it is in trouble."""
-        end = time.monotonic() + seconds
-        with self._work_to_do:
-            while True:
-                known = self._channels.get(channel)
-                left = end - time.monotonic()
-                if known is None or known.troubled or left <= 0:
-                    return
-                self._all_done.wait(left)
 
     def close(self, grace: float) -> None:
         """Deliver what is left for at most `grace` seconds, then give up with a log line."""
@@ -245,6 +234,7 @@ class Sender:
                     lost.append(channel.sending)
                 lost += channel.waiting
             self._channels.clear()
+            self._finals.clear()
             self._work_to_do.notify_all()
             threads = list(self._threads)
         self._stop.cancel()
@@ -354,6 +344,8 @@ class Sender:
 
     def _forget(self, channel: Channel) -> None:
         del self._channels[channel.key]
+        if self._finals.get(channel.final_of) is channel:
+            del self._finals[channel.final_of]
         channel.origin.channels -= 1
         self._release(channel.origin)
         self._all_done.notify_all()
