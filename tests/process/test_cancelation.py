@@ -215,7 +215,7 @@ def test_a_download_is_canceled_at_once_and_leaves_no_file(tmp_path):
         assert server.request("POST", "/predictions/d/cancel").status == 200
         server.wait_health("READY")
         assert '"message": "prediction canceled"' in server.log()
-        assert server.temporary_files() == []
+        wait_until(lambda: server.temporary_files() == [], "a file is left")
         assert server.workers() == worker
 
 

@@ -93,7 +93,7 @@ def works_again(server: Server) -> None:
     server.wait_health("READY")
     document = server.predict()
     assert (document["status"], document["output"]) == ("succeeded", "fine")
-    assert server.temporary_files() == []
+    wait_until(lambda: server.temporary_files() == [], "a file is left")
 
 
 @pytest.mark.parametrize("how", list(DEADLY))

@@ -160,8 +160,11 @@ def test_files_come_as_data_urls_and_only_temporary_ones_are_deleted(tmp_path):
             assert head == "data:%s;base64" % media
             assert base64.b64decode(data) == mode.encode() * 1000
         assert (server.directory / "fixed.txt").exists()
-        left = [name for name in server.temporary_files() if (server.tmp / name).is_file()]
-        assert left == []
+
+        def files():
+            return [name for name in server.temporary_files() if (server.tmp / name).is_file()]
+
+        wait_until(lambda: files() == [], "a file is left when the answer is out")
 
 
 def test_trainings_run_beside_predictions_with_their_own_function(tmp_path):
@@ -180,3 +183,53 @@ def test_model_files_named_like_the_standard_library_do_no_harm(tmp_path):
     }
     with Server(tmp_path, MODEL, files=files, beside_runtime=True) as server:
         assert server.predict(text="fine")["output"] == "fine 1"
+
+
+def test_packages_that_a_platform_mounts_are_found_by_the_model_and_its_children(tmp_path):
+    site = tmp_path / "mounted/lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    (site / "mounted_package.py").write_text("WORD = 'found'\n")
+    model = """
+    import subprocess, sys
+    import mounted_package
+
+    class Predictor:
+        def predict(self) -> str:
+            code = "import mounted_package; print(mounted_package.WORD)"
+            return subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True).stdout
+    """
+    env = {"COG_PYENV_PATH": str(tmp_path / "mounted"), "R8_PYTHON_VERSION": "3.11"}
+    with Server(tmp_path, model, env=env) as server:
+        assert server.predict()["output"] == "found\n"
+
+
+def test_the_file_to_wait_for_is_waited_for(tmp_path):
+    model = "class Predictor:\n    def predict(self) -> str:\n        return open('late.txt').read()\n"
+    flag = tmp_path / "there"
+    with Server(tmp_path, "", env={"COG_WAIT_FILE": str(flag)}, wait=False) as server:
+        (server.directory / "predict.py").write_text(model)
+        (server.directory / "late.txt").write_text("late")
+        flag.touch()
+        server.wait_health("READY")
+        assert server.predict()["output"] == "late"
+
+
+def test_processes_that_a_model_starts_with_multiprocessing_work(tmp_path):
+    model = """
+    import multiprocessing
+    from typing import List
+
+    def double(n):
+        return 2 * n
+
+    class Predictor:
+        def setup(self):
+            with multiprocessing.get_context("spawn").Pool(2) as pool:
+                self.numbers = pool.map(double, [1, 2, 3])
+
+        def predict(self, n: int = 4) -> List[int]:
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                return self.numbers + pool.map(double, [n])
+    """
+    with Server(tmp_path, model) as server:
+        assert server.predict()["output"] == [2, 4, 6, 8]

@@ -144,6 +144,14 @@ def _keep_standard_library(directory: str) -> None:
     )
 
 
+def _add_mounted_packages() -> None:
+    """COG_PYENV_PATH and R8_PYTHON_VERSION: packages that a platform mounts, for the model and its child processes."""
+    prefix, version = os.environ.get("COG_PYENV_PATH"), os.environ.get("R8_PYTHON_VERSION")
+    if prefix and version:
+        sys.path.append(os.path.join(prefix, "lib", "python" + version, "site-packages"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+
+
 class Worker:
     """One model, loaded."""
 
@@ -166,6 +174,7 @@ class Worker:
         if self._settings.directory not in sys.path[:1]:
             sys.path.insert(0, self._settings.directory)
         del sys.argv[1:]
+        _add_mounted_packages()
         if not self._describe():
             return 255
         if self._settings.outline_only:
