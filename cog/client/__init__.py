@@ -245,7 +245,7 @@ def wait_until_ready(
         if deadline is not None and time.monotonic() > deadline:
             raise SetupTimedOut(timeout)
         time.sleep(pause)
-        pause = min(0.1, pause * 1.3)
+        pause = min(0.05, pause * 1.2)
 
 
 _SETUP = ("setup failed", "during setup", "Error while loading")

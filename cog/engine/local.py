@@ -217,6 +217,8 @@ class LocalEngine:
         for home in self._homes(target):
             place = storage.placed(home, name, files)
             if place is not None:
+                if sys.dont_write_bytecode or os.environ.get("PYTHONDONTWRITEBYTECODE"):
+                    _compile(place)
                 return Folder(place, passing=False)
         passing = _passing("cog-runtime-")
         try:
@@ -362,6 +364,24 @@ class LocalEngine:
             raise PackagesNotInstalled(failure, installer) from failure
         (folder / MARK).write_text(json.dumps({"python": interpreter.version, "requirements": list(needs.requirements)}))
         self._reporter.info(f"Installed {what} in {time.monotonic() - began:.0f} s")
+
+
+def _compile(runtime: Path) -> None:
+    """Compile the runtime beside the start of the server, for the starts that come after this one.
+
+    Usually Python keeps what it compiled by itself. Where PYTHONDONTWRITEBYTECODE is set it keeps
+    nothing, which is meant for the user's folders; this one is ours.
+    """
+    if (runtime / "cog" / "__pycache__").exists():
+        return
+    import compileall  # once in the life of a runtime folder
+    import threading
+
+    options = {"quiet": 2, "workers": 1}
+    thread = threading.Thread(
+        target=compileall.compile_dir, args=(str(runtime),), kwargs=options, name="compile the runtime", daemon=True
+    )
+    thread.start()
 
 
 def _passing(prefix: str) -> Folder:
