@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -88,6 +89,22 @@ def test_ctrl_c_ends_a_prediction(tool: Cog) -> None:
     terminal.type("\x03")
     status, seen = terminal.end()
     assert (status, "interrupted" in seen) == (130, True)
+    assert tool.survivors() == []
+
+
+def test_ctrl_c_ends_serve_well(tool: Cog) -> None:
+    tool.write(
+        predict_py="class Predictor:\n    def setup(self): print('get' + 'ting ready')\n    def predict(self) -> str: ...\n"
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    terminal = Terminal(tool, ["serve", "-p", str(port)])
+    terminal.until(f"Serving at http://127.0.0.1:{port}")
+    terminal.until("getting ready")
+    terminal.type("\x03")
+    status, seen = terminal.end()
+    assert (status, "Traceback" in seen) == (0, False), seen
     assert tool.survivors() == []
 
 

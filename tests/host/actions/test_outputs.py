@@ -139,6 +139,20 @@ def test_all_files_are_written_or_none(folder: Path) -> None:
     assert {path.name: path.read_text() for path in folder.iterdir()} == {"a.txt": "old"}
 
 
+class Interrupted(OutputFile):
+    @property
+    def content(self) -> bytes:  # type: ignore[override]
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_writing_leaves_nothing(folder: Path) -> None:
+    late = object.__new__(Interrupted)
+    object.__setattr__(late, "path", "b.txt")
+    with pytest.raises(KeyboardInterrupt):
+        write([OutputFile("a.txt", b"new"), late])
+    assert list(folder.iterdir()) == []
+
+
 def test_a_device_is_written_in_place() -> None:
     write([OutputFile("/dev/null", b"x")])
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
