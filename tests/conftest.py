@@ -9,6 +9,7 @@ Written for Python 3.8: the runtime's tests use it on every interpreter.
 """
 
 import os
+import signal
 import sys
 
 import pytest
@@ -59,6 +60,10 @@ def _watch(event, arguments):
 
 
 sys.addaudithook(_watch)
+
+# A shell without job control starts its background jobs with SIGINT ignored, and every child would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

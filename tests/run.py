@@ -98,17 +98,33 @@ def run(
         stderr=subprocess.STDOUT if output is not None else None,
         start_new_session=True,
     )
+    sessions.add(child.pid)
     try:
         return child.wait(timeout=minutes * MINUTE)
     except subprocess.TimeoutExpired:
         print(f"still running after {minutes:g} minutes, ended: {' '.join(map(str, argv[:4]))} ...", flush=True)
         return 124
     finally:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+        end(child.pid)
         child.wait()
+        sessions.discard(child.pid)
+
+
+# The sessions that are running, so that being told to stop stops them too.
+sessions: set[int] = set()
+
+
+def end(session: int) -> None:
+    try:
+        os.killpg(session, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def told_to_stop(number: int, frame: object) -> None:
+    for session in list(sessions):
+        end(session)
+    os._exit(128 + number)
 
 
 def environment() -> dict[str, str]:
@@ -261,6 +277,8 @@ def main(argv: Sequence[str]) -> int:
     stages = options.only or [stage for stage in STAGES if stage not in unasked]
 
     os.chdir(ROOT)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told_to_stop)
     started = time.monotonic()
     figures = Figures()
     heading(f"environment for Python {sys.version.split()[0]}")

@@ -93,6 +93,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=20, help="end the kit after so long")
     parser.add_argument("--grow", action="store_true", help="add the cases that pass to the list")
     options = parser.parse_args(argv)
+    # A shell without job control starts its background jobs with SIGINT ignored; servers must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the kit's session is ended, see results()
 
     with tempfile.TemporaryDirectory(prefix="cog-conformance-") as folder:
         scratch = Path(folder)
