@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from cog.runtime_stdlib.sdk.exceptions import CancelationException as CancelationException
     from cog.runtime_stdlib.sdk.exceptions import ExperimentalFeatureWarning
     from cog.runtime_stdlib.sdk.files import File
+    from cog.runtime_stdlib.sdk.files import URLFile as URLFile
+    from cog.runtime_stdlib.sdk.files import URLPath as URLPath
     from cog.runtime_stdlib.sdk.inputs import Input
     from cog.runtime_stdlib.sdk.iterators import AsyncConcatenateIterator, ConcatenateIterator
     from cog.runtime_stdlib.sdk.model import BaseModel
+    from cog.runtime_stdlib.sdk.model import ValidationError as ValidationError
     from cog.runtime_stdlib.sdk.paths import Path
     from cog.runtime_stdlib.sdk.predictor import BasePredictor
     from cog.runtime_stdlib.sdk.predictor import BaseRunner as BaseRunner

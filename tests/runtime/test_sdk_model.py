@@ -283,7 +283,7 @@ def test_what_fields_take(field, given, kept):
         ("day", "yesterday"),
         ("number", "one"),
         ("key", "short"),
-        ("raw", 3),
+        ("raw", []),
         ("plain", 3),
         ("mapping", [1]),
         ("flag", "perhaps"),

@@ -81,7 +81,7 @@ def check_str(value: Any, loc: Loc, errors: Errors) -> Any:
 
 
 def check_int(value: Any, loc: Loc, errors: Errors) -> Any:
-    if type(value) is int:
+    if isinstance(value, int) and type(value) is not bool:
         return value
     value = scalar(value)
     if not isinstance(value, (str, bytes)) or len(value) <= LONGEST_NUMBER:
@@ -120,8 +120,8 @@ def check_bool(value: Any, loc: Loc, errors: Errors) -> Any:
 def check_bytes(value: Any, loc: Loc, errors: Errors) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    if isinstance(value, str):
-        return value.encode()
+    if isinstance(value, (str, int, float)):
+        return str(value).encode()
     wrong(errors, loc, "byte type expected", "type_error.bytes")
     return None
 
@@ -168,12 +168,21 @@ def tuple_of(items: Tuple[Check, ...]) -> Check:
     return check
 
 
+def mapping(value: Any) -> Any:
+    """Something like a dict as one, pairs too; None for anything else."""
+    try:
+        return dict(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def dict_of(key: Check, item: Check) -> Check:
     def check(value: Any, loc: Loc, errors: Errors) -> Any:
-        if not hasattr(value, "keys"):
+        given = mapping(value)
+        if given is None:
             wrong(errors, loc, "value is not a valid dict", "type_error.dict")
             return None
-        return {key(one, loc + ("__key__",), errors): item(value[one], loc + (one,), errors) for one in value.keys()}
+        return {key(one, loc + ("__key__",), errors): item(held, loc + (one,), errors) for one, held in given.items()}
 
     return check
 
@@ -224,11 +233,12 @@ def record_of(cls: Any, build: Callable[[Dict[str, Any]], Any]) -> Check:
     def check(value: Any, loc: Loc, errors: Errors) -> Any:
         if isinstance(value, cls):
             return value
-        if not hasattr(value, "keys"):
+        given = mapping(value)
+        if given is None:
             wrong(errors, loc, "value is not a valid dict", "type_error.dict")
             return None
         try:
-            return build({key: value[key] for key in value.keys()})
+            return build(given)
         except ValueError as error:  # our ValidationError and both of pydantic's
             listed = getattr(error, "errors", None)
             for inner in listed() if callable(listed) else [{"msg": str(error), "type": "value_error"}]:
@@ -264,6 +274,10 @@ def time_of(cls: Any, name: str) -> Check:
                     return moment.date()
         except (ValueError, OverflowError, OSError):
             pass
+        if not isinstance(value, (str, bytes, int, float)):
+            kinds = "invalid type; expected %s, string, bytes, int or float" % name
+            wrong(errors, loc, kinds, "type_error")
+            return None
         wrong(errors, loc, "invalid %s format" % name, "value_error.%s" % name)
         return None
 
