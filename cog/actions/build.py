@@ -19,7 +19,7 @@ from cog.actions.recipe import ImageOptions, Recipe, base_name, image_name, reci
 from cog.config import check_files
 from cog.dockerfile import defaults, seal
 from cog.dockerfile.instructions import base_of
-from cog.dockerfile.names import full
+from cog.dockerfile.names import full, valid
 from cog.dockerfile.render import render
 from cog.engine import process
 from cog.engine.docker import (
@@ -57,6 +57,18 @@ class SchemaFileInvalid(CogError):
     category = "cli-usage"
 
 
+class ImageNameInvalid(CogError):
+    code = "image-name-invalid"
+    category = "cli-usage"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is not a name for an image",
+            why="names are in lower case: letters and digits, . _ - within, / between parts, perhaps :TAG behind",
+            fix="give another one with -t, or correct `image` in cog.yaml",
+        )
+
+
 class PredictorHidden(CogError):
     code = "predictor-hidden"
     category = "validation"
@@ -84,6 +96,8 @@ class ModuleNamedCog(CogError):
 def build(project: Project, options: ImageOptions, engine: DockerEngine, reporter: Reporter, *, push_id: str = "") -> Built:
     """The image of a project, with all its labels, under its name."""
     name = image_name(project, options.tag)
+    if not valid(name):
+        raise ImageNameInvalid(name)
     options = with_epoch(options, engine.environment)
     made = recipe(project, options, image=name, reporter=reporter, environment=engine.environment)
     check(project, reporter)
@@ -139,6 +153,9 @@ def base_image(project: Project, engine: Engine, wanted: BuildOptions, reporter:
     assert isinstance(engine, DockerEngine)  # podman is refused where engines are chosen
     name = base_name(project)
     options = replace(ImageOptions.of(wanted), dockerfile="", separate_weights=False)
+    hiding = shadow(project)
+    if hiding:
+        reporter.warning(f"{hiding} hides the cog module from your model; rename it")
     made = recipe(project, options, code=False, reporter=reporter, environment=engine.environment)
     reporter.info(f"Building image from {project.file}")
     with context.temporary() as folder:
@@ -176,9 +193,9 @@ def check(project: Project, reporter: Reporter) -> None:
         path = (reference or "").rpartition(":")[0]
         if path and ignore.hides(path):
             raise PredictorHidden(path)
-    for path in ("cog.py", "cog/__init__.py"):
-        if (directory / path).is_file() and not ignore.hides(path):
-            raise ModuleNamedCog(path)
+    hiding = shadow(project)
+    if hiding:
+        raise ModuleNamedCog(hiding)
     taken = sorted(name for name in python_names(directory) & stdlib_names() if not ignore.hides(f"{name}.py"))
     if taken:
         files = ", ".join(f"{name}.py" for name in taken)
@@ -186,6 +203,14 @@ def check(project: Project, reporter: Reporter) -> None:
             f"{files}: named like a module of the standard library\n"
             "`import` of that name gives the standard library's; rename the file if your model means its own"
         )
+
+
+def shadow(project: Project) -> str:
+    """A file of the project that `import cog` would find instead of ours."""
+    for path in ("cog.py", "cog/__init__.py"):
+        if (project.directory / path).is_file() and not project.ignore.hides(path):
+            return path
+    return ""
 
 
 def python_names(directory: Path) -> set[str]:
@@ -375,7 +400,7 @@ def read_schema(path: Path) -> str:
 
 
 def ask_freeze(engine: DockerEngine, image: str, platform: str, reporter: Reporter) -> Optional[str]:
-    status, out, err = engine.output(image, FREEZE_COMMAND, platform=platform)
+    status, out, err = engine.output(image, FREEZE_COMMAND, platform=platform, network="none")
     if status != 0:
         reporter.warning(f"the list of installed packages is not on the image: `pip freeze` failed\n{err.strip()[-500:]}")
         return None

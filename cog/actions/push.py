@@ -29,11 +29,25 @@ class NoImageName(CogError):
         )
 
 
+class ModelUnknown(CogError):
+    code = "model-unknown"
+    category = "docker"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} does not exist there",
+            why="the registry knows no model of this name",
+            fix="create it at https://replicate.com/create, then push again",
+        )
+
+
 def push(project: Project, image: str, options: ImageOptions, engine: DockerEngine, reporter: Reporter) -> str:
     """Build and push; the name that was pushed."""
     name = image or project.config.image or ""
     if not name:
         raise NoImageName(project.file)
+    if name.startswith(REPLICATE) and engine.unknown_to_registry(name):
+        raise ModelUnknown(name)
     build(project, replace(options, tag=name), engine, reporter, push_id=uuid7())
     reporter.info(f"\nPushing image {name}")
     engine.push(name)

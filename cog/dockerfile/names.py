@@ -6,6 +6,12 @@ import re
 
 LONGEST = 26
 
+# The grammar of image references: perhaps a registry, then parts in lower case, perhaps a tag or digest.
+PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+REFERENCE = re.compile(
+    rf"(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?/)?{PART}(?:/{PART})*(?::[\w][\w.-]{{0,127}})?(?:@[\w+.:-]+)?"
+)
+
 
 def derived(folder: str) -> str:
     """`My_Model.v2` -> `cog-mymodelv2`; what remains must be a name that registries accept."""
@@ -14,6 +20,10 @@ def derived(folder: str) -> str:
     if not name.startswith("cog-"):
         name = f"cog-{name}" if name else "cog-model"
     return name
+
+
+def valid(image: str) -> bool:
+    return REFERENCE.fullmatch(image) is not None and len(image) <= 255
 
 
 def full(image: str) -> str:

@@ -150,6 +150,7 @@ class Container:
     platform: str = ""
     hosts: tuple[str, ...] = ()  # --add-host
     stop_signal: str = ""
+    network: str = ""
 
 
 def argv_for_run(container: Container) -> list[str]:
@@ -170,6 +171,8 @@ def argv_for_run(container: Container) -> list[str]:
         argv.append("--tty")
     for host in container.hosts:
         argv += ["--add-host", host]
+    if container.network:
+        argv += ["--network", container.network]
     if container.stop_signal:
         argv += ["--stop-signal", container.stop_signal]
     if container.directory is not None:
@@ -336,6 +339,8 @@ class DockerEngine:
     def build(self, build: Build, *, shown: bool = True) -> None:
         """Build, or raise what went wrong. `shown` False: only a failure says anything."""
         cwd: Optional[Path] = None
+        if build.progress in ("", "auto") and self.environment.get("TERM") == "dumb":
+            build = replace(build, progress="plain")
         if too_long(build.labels):
             cwd = build.dockerfile.parent
             (cwd / "bake.json").write_text(bake_file(build, cwd), encoding="utf-8")
@@ -377,6 +382,11 @@ class DockerEngine:
             text = "\n".join(lines)
             raise diagnosis.explain_docker(text) or diagnosis.explain_push(image, text)
 
+    def unknown_to_registry(self, image: str) -> bool:
+        """Whether the registry says that it has no repository of this name. Anything else counts as known."""
+        finished = self.ask(["manifest", "inspect", image], check=False)
+        return finished.status != 0 and "name_unknown" in f"{finished.stderr}\n{finished.text()}".lower().replace(" ", "_")
+
     def teller(self, lines: deque[str]) -> object:
         def take(line: str) -> None:
             lines.append(line)
@@ -408,10 +418,12 @@ class DockerEngine:
 
     # - containers -
 
-    def output(self, image: str, argv: Sequence[str], *, gpus: str = "", platform: str = "") -> tuple[int, str, str]:
+    def output(
+        self, image: str, argv: Sequence[str], *, gpus: str = "", platform: str = "", network: str = ""
+    ) -> tuple[int, str, str]:
         """A command in an image, without input: its status, output and messages."""
         told: list[str] = []
-        container = Container(image=image, argv=tuple(argv), gpus=gpus, platform=platform)
+        container = Container(image=image, argv=tuple(argv), gpus=gpus, platform=platform, network=network)
         finished = self.started(container, stdout=process.CAPTURE, line=told.append)
         return finished.status, finished.text(), "\n".join(told)
 

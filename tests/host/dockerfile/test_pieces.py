@@ -75,6 +75,16 @@ def test_names_are_compared_as_the_engine_lists_them(name: str, full: str) -> No
     assert names.full(name) == full
 
 
+@pytest.mark.parametrize("name", ["m", "m:1", "r8.im/a/b-c_d:v1.2", "127.0.0.1:5000/x", "[::1]:5000/x", "a/b@sha256:" + "0" * 64])
+def test_a_name_that_the_engine_takes(name: str) -> None:
+    assert names.valid(name)
+
+
+@pytest.mark.parametrize("name", ["Upper", "a b", "-a", "a-", "a//b", "a:", "", "a/", "a:b:c", "é"])
+def test_a_name_that_the_engine_refuses(name: str) -> None:
+    assert not names.valid(name)
+
+
 def test_a_mirror_replaces_docker_hub_alone() -> None:
     assert mirrored("python:3.12-slim", "mirror.example.com") == "mirror.example.com/library/python:3.12-slim"
     assert mirrored("nvidia/cuda:12", "mirror.example.com/hub/") == "mirror.example.com/hub/nvidia/cuda:12"
