@@ -101,7 +101,7 @@ def test_a_webhook_that_waits_holds_no_file_of_the_request(server):
     before = descriptors(server)
     release = threading.Event()
     with Peer(lambda handler: release.wait(60)) as silent:
-        for number in range(12):
+        for _ in range(12):
             answer = server.request(
                 "POST",
                 "/predictions",

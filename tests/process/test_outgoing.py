@@ -1,5 +1,7 @@
 """The small HTTP client on a wire: time-outs, early answers, interim answers, connections that can be used again."""
 
+import os
+import resource
 import socket
 import threading
 import time
@@ -121,3 +123,17 @@ def test_an_endless_head_is_refused():
         link.request("GET", {})
         with pytest.raises(ExchangeFailed, match="the head of the answer is too large"):
             link.answer()
+
+
+def test_a_process_without_descriptors_says_so():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Peer() as peer:
+        link = Link(parse_url(peer.url), timeout=20, interrupt=Interrupt())
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))  # the next one is one too many
+        try:
+            with pytest.raises(ExchangeFailed, match="could not connect to 127.0.0.1:[0-9]+: Too many open files"):
+                link.open(Proxies({}), timeout=20)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

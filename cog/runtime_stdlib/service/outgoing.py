@@ -448,16 +448,17 @@ class Link:
                 check(via.host, str(address[0]))
             # A black hole among the addresses may not use up the others' time.
             left = timeout - (time.monotonic() - start)
-            sock = socket.socket(family, kind, protocol)
-            self._sock = sock
+            sock: Optional[socket.socket] = None
             try:
+                sock = self._sock = socket.socket(family, kind, protocol)
                 self._connect_to(sock, address, max(0.5, left / (len(addresses) - index)))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return
             except OSError as error:
                 why = reason(error)
                 self._sock = None
-                sock.close()
+                if sock is not None:
+                    sock.close()
                 self._interrupt.raise_if_canceled()
             if time.monotonic() - start >= timeout:
                 break
@@ -694,7 +695,10 @@ def resolve(host: str, port: int, timeout: float, interrupt: Interrupt) -> List[
     else:
         token = interrupt.attach(done.set)
         try:
-            threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+            try:
+                threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+            except RuntimeError:  # no more threads: then it cannot be interrupted
+                look_up()
             finished = done.wait(timeout)
         finally:
             interrupt.detach(token)
