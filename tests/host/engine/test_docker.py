@@ -217,6 +217,7 @@ def test_what_stands_between_us_and_the_daemon(text: str, code: object) -> None:
     [
         "ERROR: failed to solve: cog: docker.io/library/cog:latest: not found",
         "unknown flag: --build-context",
+        "#3 [internal] load metadata for docker.io/library/cog:latest",
         "failed to solve with frontend dockerfile.v0: failed to create LLB definition: docker.io/library/cog:latest: not found",
     ],
 )
@@ -226,6 +227,7 @@ def test_a_builder_without_named_contexts_is_noticed(text: str) -> None:
 
 def test_an_ordinary_failure_is_not_taken_for_an_old_builder() -> None:
     assert not diagnosis.needs_staging(FAILED.format(words="cog: error", status=1).splitlines())
+    assert not diagnosis.needs_staging(["#2 [internal] load metadata for docker.io/library/cog-build:0123456789ab"])
 
 
 @pytest.mark.parametrize(
