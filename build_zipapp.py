@@ -51,6 +51,7 @@ def main() -> int:
     epoch = source_date()
     built = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
     fetch(pins())
+    lay_out()
     content = archive(dict(entries(options.release_url, built)), epoch)
     if len(content) > LIMIT:
         print(f"error: the archive has {len(content)} bytes, more than {LIMIT}", file=sys.stderr)
@@ -145,6 +146,16 @@ def fetch(wanted: list[Pin]) -> None:
                 f"error: {pin.name} {pin.version} could not be fetched\n"
                 f"  fix: check the network or PIP_INDEX_URL, or put the file with sha256 {pin.digest} into {shown(WHEELS)}"
             )
+
+
+def lay_out() -> None:
+    """The vendored packages as a folder, so that `python3 -m cog` works in this checkout without installing."""
+    files = [(name, data) for pin in pins() for name, data in vendored(pin)]
+    for name, data in files:
+        target = WHEELS / "lib" / name
+        if not target.exists() or target.read_bytes() != data:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
 
 
 def find(pin: Pin) -> Path | None:

@@ -1,7 +1,8 @@
 """The front door of the command line: puts the vendored packages in reach of this process alone.
 
 They are on sys.path, never in PYTHONPATH: what the tool starts must find the user's pydantic and
-not ours. An editable install may do without: pip has installed them then.
+not ours. In a checkout they are where build_zipapp.py laid them out; an editable install may do
+without, since pip has installed them then.
 """
 
 from __future__ import annotations
