@@ -182,7 +182,7 @@ NO_SPACE = re.compile(r"no space left on device|disk quota exceeded|\[errno 28\]
 NO_BASE = re.compile(r"failed to resolve source metadata for ([^\s:]+(?::[\w.-]+)?)|pull access denied for ([^\s,]+)", re.I)
 NOT_FOUND = re.compile(r"not found|does not exist|manifest unknown|pull access denied|repository does not exist", re.I)
 NO_NAMED_CONTEXT = re.compile(
-    r"library/cog(?::latest)?(?![\w./:-])|unknown flag: --build-context|\"?cog\"?: (?:pull access denied|not found)"
+    r"library/cog(?::latest\b|(?![\w./:-]))|unknown flag: --build-context|\"?cog\"?: (?:pull access denied|not found)"
     r"|invalid from flag value cog|failed to (?:load|parse|solve)[^\n]*: cog: ",
     re.I,
 )
