@@ -39,12 +39,18 @@ def install(directory: str = "/opt/cog") -> str:
 
 def interpreter() -> str:
     """What a CMD line should call: the short name, when it means the Python that runs this."""
-    here = os.path.realpath(sys.executable)
     for name in ("python", "python3"):
         found = shutil.which(name)
-        if found and os.path.realpath(found) == here:
+        if found and same_python(found):
             return name
     return sys.executable
+
+
+def same_python(program: str) -> bool:
+    """A virtual environment's Python is a link to another one: there the link counts, not where it leads."""
+    if sys.prefix != sys.base_prefix:
+        return os.path.dirname(program) == os.path.dirname(sys.executable)
+    return os.path.realpath(program) == os.path.realpath(sys.executable)
 
 
 def report(directory: str, hook: str, count: int, python: str) -> str:

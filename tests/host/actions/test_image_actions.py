@@ -208,6 +208,19 @@ def test_install_prints_the_two_lines_to_add(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "cog" / "cog" / "server" / "http.py").exists()
 
 
+def test_install_names_the_python_that_has_the_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a virtual environment that is not on the PATH, `python3` would be another one."""
+    program = tmp_path / "venv" / "bin" / "python3"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+    monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
+    monkeypatch.setattr("sys.base_prefix", "/usr")
+    assert install.interpreter() == str(program)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert install.interpreter() == "python3"
+
+
 # --- what is given from outside -------------------------------------------------------------------------
 
 
