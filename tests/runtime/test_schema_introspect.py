@@ -446,6 +446,7 @@ def test_self_is_no_input(found):
 def test_an_unbound_method_is_told_to_skip_self():
     assert [i.name for i in describe(Model.later, mode="predict", skip_self=True).inputs] == ["x"]
     assert [i.name for i in describe(Model.of_class, mode="predict", skip_self=True).inputs] == ["x"]
+    assert [i.name for i in describe(Model.static, mode="predict", skip_self=True).inputs] == ["x"]
 
 
 def test_decorators_are_seen_through():

@@ -191,6 +191,26 @@ def test_dict_and_json_have_the_usual_options():
     assert Everything(text="t", at=at).json(include={"tone", "at"}) == '{"tone": "warm", "at": "2020-01-02T00:00:00"}'
 
 
+def test_a_record_survives_pickling_and_its_dict_is_its_fields():
+    box = pickle.loads(pickle.dumps(Box(x=1)))
+    assert box == Box(x=1) and vars(box) == {"x": 1, "y": 0, "label": None}
+    assert box.dict(exclude_unset=True) == {"x": 1}
+    box.y = 3
+    assert box.dict(exclude_unset=True) == {"x": 1, "y": 3}
+
+
+def test_a_field_may_be_called_like_a_method():
+    class Odd(BaseModel):
+        dict: int
+        json: str = "j"
+        copy: List[int] = []
+
+    made = Odd(dict=1)
+    assert (made.dict, made.json, made.copy) == (1, "j", [])
+    assert BaseModel.json(made) == '{"dict": 1, "json": "j", "copy": []}'
+    assert made == Odd(dict="1")
+
+
 def test_copies():
     box = Box(x=1)
     assert box.copy(update={"y": 2}).dict() == {"x": 1, "y": 2, "label": None}

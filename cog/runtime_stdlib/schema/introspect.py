@@ -124,7 +124,9 @@ def parameters_of(function: Any, *, skip_self: bool = False) -> List[Parameter]:
     for name, default in zip(names[count - len(positional) : count], positional):
         defaults[name] = default
     defaults.update(getattr(plain, "__kwdefaults__", None) or {})
-    first = 1 if (bound or skip_self) and count else 0
+    # A static method looks unbound as well; but its first parameter is an input like any.
+    static = skip_self and not bound and count and names[0] not in ("self", "cls") and names[0] in a.own_annotations(plain)
+    first = 1 if (bound or skip_self) and count and not static else 0
     if code.co_posonlyargcount > first:
         raise TypeError("The parameter `%s` is positional-only, but inputs are passed by name: remove the `/`." % names[first])
     rest = code.co_varnames[count + keyword_only :]

@@ -13,7 +13,7 @@ from cog.runtime_stdlib.sdk import annotations as a
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional, Tuple, Type, TypeVar
+    from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional, Set, Tuple, Type, TypeVar
 
     Model = TypeVar("Model", bound="BaseModel")
     Loc = Tuple[Any, ...]
@@ -73,6 +73,8 @@ ValidationError.__module__ = "cog"
 class BaseModel:
     """A record: annotated fields, checked and coerced when it is made."""
 
+    __slots__ = ("__dict__", "__fields_set__", "__weakref__")  # the fields, and which of them were given
+
     __cog_fields__: ClassVar[Optional[Dict[str, ModelField]]] = None
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -101,7 +103,8 @@ class BaseModel:
         if name[:1] != "_" and name not in fields_of(type(self)):
             raise ValueError('"%s" object has no field "%s"' % (type(self).__name__, name))
         object.__setattr__(self, name, value)
-        self.__dict__.get("__fields_set__", set()).add(name)
+        if name[:1] != "_":
+            fields_set(self).add(name)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, BaseModel):
@@ -138,7 +141,7 @@ class BaseModel:
                 continue
             if exclude_none and value is None:
                 continue
-            if exclude_unset and name not in self.__dict__.get("__fields_set__", ()):
+            if exclude_unset and name not in fields_set(self):
                 continue
             if exclude_defaults and not fields[name].required and value == fields[name].fresh_default():
                 continue
@@ -153,7 +156,7 @@ class BaseModel:
 
         dumping = {key: options.pop(key) for key in ("sort_keys", "ensure_ascii", "separators") if key in options}
         options.pop("mode", None)
-        return json.dumps(self.dict(**options), default=as_json, indent=indent, **dumping)
+        return json.dumps(BaseModel.dict(self, **options), default=as_json, indent=indent, **dumping)
 
     model_dump_json = json
 
@@ -161,10 +164,10 @@ class BaseModel:
         import copy  # a model that calls this pays for it
 
         made = copy.deepcopy(self) if deep else copy.copy(self)
-        object.__setattr__(made, "__fields_set__", set(self.__dict__.get("__fields_set__", ())))
+        object.__setattr__(made, "__fields_set__", set(fields_set(self)))
         for name, value in (update or {}).items():
             made.__dict__[name] = value
-            made.__dict__["__fields_set__"].add(name)
+            fields_set(made).add(name)
         return made
 
     model_copy = copy
@@ -183,6 +186,11 @@ class BaseModel:
 
 
 BaseModel.__module__ = "cog"
+
+
+def fields_set(model: Any) -> Set[str]:
+    found: Set[str] = getattr(model, "__fields_set__", None) or set()
+    return found
 
 
 def values_of(model: Any) -> Dict[str, Any]:

@@ -138,7 +138,7 @@ class Inputs:
             return values, NO_LEAVES, b""
         try:
             text = json_text(echo)
-            if len(text) > LONGEST_DATA_URL and not full_echo and "data:" in text.lower():
+            if len(text) > LONGEST_DATA_URL and not full_echo and ("data:" in text or "DATA:" in text):
                 text = json_text({name: cut_everywhere(value) for name, value in echo.items()})
             return values, tuple(leaves) if leaves else NO_LEAVES, text.encode()
         except ValueError:  # NaN, or half a surrogate pair
