@@ -78,3 +78,24 @@ def test_after_trouble_only_the_end_is_worth_a_try():
 )
 def test_names_are_one_segment_of_the_upload_url(base, name, url):
     assert uploads.below(base, name) == url
+
+
+@pytest.mark.parametrize("value, pause", [("3", 3), ("3600", 120), ("soon", 0), (None, 0)])
+def test_a_webhook_waits_as_long_as_it_was_asked_to_within_reason(value, pause):
+    assert webhooks.asked_pause(value) == pause
+
+
+def test_what_is_new_comes_before_what_has_failed_and_keeps_half_of_the_threads():
+    origin = Origin("http://h")
+    fresh, failed = channel(b"start"), channel(b"end")
+    origin.again.append(failed)
+    assert origin.turn() is origin.again
+    origin.ready.append(fresh)
+    assert origin.turn() is origin.ready
+    origin.ready.clear()
+    origin.active = webhooks.THREADS_PER_ORIGIN // 2
+    assert origin.turn() is None
+    origin.ready.append(fresh)
+    assert origin.turn() is origin.ready
+    origin.active = webhooks.THREADS_PER_ORIGIN
+    assert origin.turn() is None

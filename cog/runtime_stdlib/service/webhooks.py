@@ -3,8 +3,8 @@
 Strategy: post() only queues, so neither a prediction nor its slot ever waits for a receiver. Each prediction is a
 channel, which has one request under way at a time; that keeps its webhooks in order. Channels of one server
 (scheme, host, port) share an Origin, which may occupy only a few of the delivery threads, fewer while it fails; so the
-threads cannot all be stuck with one bad receiver. Threads start when there is work for them and end when there
-has been none for a while; between two of its tries a webhook occupies none.
+threads cannot all be stuck with one bad receiver. Of these few, second tries get half. Threads start when there is
+work for them and end when there has been none for a while; between two of its tries a webhook occupies none.
 
 A state that is not final is a snapshot: the newest replaces one that is still waiting, but for a channel's first,
 which is the start. It gets one try; a final state gets up to thirteen with growing pauses, as in release 0.14.
@@ -36,7 +36,7 @@ MAX_REDIRECTS = 10
 
 THREADS = 32
 THREADS_PER_ORIGIN = 8
-THREADS_WHILE_FAILING = 2
+THREADS_WHILE_FAILING = 4
 IDLE_TIME = 15.0  # how long a thread, and a connection, is kept for the next webhook
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 256 << 20
@@ -56,6 +56,12 @@ def verdict(status: int, final: bool) -> int:
     return AGAIN if final and status in RETRIED else DROPPED
 
 
+def asked_pause(retry_after: Optional[str]) -> float:
+    """Retry-After in seconds, as far as we are willing to wait."""
+    value = (retry_after or "").strip()
+    return min(float(value), LONGEST_PAUSE) if value.isascii() and value.isdigit() and len(value) < 9 else 0.0
+
+
 def redirected(status: int, method: str) -> str:
     """The method after a redirect: 307 and 308 keep it, the others make it a GET, as HTTP clients do."""
     return method if status in (307, 308) else "GET"
@@ -64,7 +70,7 @@ def redirected(status: int, method: str) -> str:
 class Notice:
     """One state to be told."""
 
-    __slots__ = ("url", "body", "final", "first", "trace", "tries", "size")
+    __slots__ = ("url", "body", "final", "first", "trace", "tries", "pause", "size")
 
     def __init__(
         self, url: str, body: Union[bytes, Callable[[], bytes]], final: bool, first: bool, trace: Mapping[str, str]
@@ -75,6 +81,7 @@ class Notice:
         self.first = first
         self.trace = trace
         self.tries = 0
+        self.pause = 0.0  # what the receiver asked for
         self.size = len(body) if isinstance(body, bytes) else 0
 
 
@@ -113,20 +120,24 @@ class Channel:
 class Origin:
     """One server that receives webhooks. Guarded by the sender's lock."""
 
-    __slots__ = ("key", "channels", "ready", "active", "failing", "links", "queued")
+    __slots__ = ("key", "channels", "ready", "again", "active", "failing", "links", "queued")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.channels = 0  # how many there are
         self.ready: Deque[Channel] = deque()
+        self.again: Deque[Channel] = deque()  # those whose next webhook has failed before
         self.active = 0
         self.failing = False
         self.links: List[Tuple[float, Link]] = []  # idle connections, the one used last at the end
         self.queued = False  # in the sender's `_runnable`
 
-    def may_run(self) -> bool:
+    def turn(self) -> Optional[Deque[Channel]]:
+        """Whose turn it is: what is new, else what has failed before; None when it may have no further thread."""
         limit = THREADS_WHILE_FAILING if self.failing else THREADS_PER_ORIGIN
-        return bool(self.ready) and self.active < limit
+        if self.ready and self.active < limit:
+            return self.ready
+        return self.again if self.again and self.active < limit // 2 else None
 
 
 class Sender:
@@ -248,12 +259,12 @@ class Sender:
         """Its next webhook is to be sent now."""
         channel.busy = True
         origin = channel.origin
-        origin.ready.append(channel)
+        (origin.again if channel.waiting and channel.waiting[0].tries else origin.ready).append(channel)
         self._wake(origin)
 
     def _wake(self, origin: Origin) -> None:
         """Have a thread look at the origin, if it may have one."""
-        if origin.queued or not origin.may_run():
+        if origin.queued or origin.turn() is None:
             return
         origin.queued = True
         self._runnable.append(origin)
@@ -283,10 +294,12 @@ class Sender:
             while self._runnable:
                 origin = self._runnable.popleft()
                 origin.queued = False
-                if not origin.may_run():
+                line = origin.turn()
+                if line is None:
                     continue
-                channel = origin.ready.popleft()
+                channel = line.popleft()
                 if not channel.waiting or self._channels.get(channel.key) is not channel:
+                    self._wake(origin)
                     continue  # given up meanwhile
                 origin.active += 1
                 self._wake(origin)
@@ -321,7 +334,7 @@ class Sender:
             self._release(origin)  # it was given up while it was under way
         elif outcome == AGAIN and notice.tries <= RETRIES:
             channel.waiting.insert(0, notice)
-            pause = self._pause(notice.tries)
+            pause = max(self._pause(notice.tries), notice.pause)
             if self._closing:
                 pause = min(pause, 0.4)
             if pause:
@@ -439,6 +452,7 @@ class Sender:
             self._mark(origin, failing=True)
             return (AGAIN if notice.final else DROPPED), str(error)
         self._mark(origin, failing=False)
+        notice.pause = asked_pause(answer.get("retry-after"))
         return verdict(answer.status, notice.final), f"{answer.status} {answer.reason}"
 
     def _mark(self, origin: Origin, *, failing: bool) -> None:
