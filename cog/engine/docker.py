@@ -403,7 +403,7 @@ class DockerEngine:
         folder.mkdir(parents=True, exist_ok=True)
         saved, changed = folder / "saved.tar", folder / "changed.tar"
         self.ask(["save", "--output", str(saved), image])
-        if retime(saved, changed, epoch, name, base):
+        if saved.exists() and retime(saved, changed, epoch, name, base):
             self.ask(["load", "--quiet", "--input", str(changed)])
         else:
             self.ask(["tag", image, name])
