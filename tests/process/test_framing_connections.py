@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from web_server import Client, open_files, serving
+from web_server import Client, open_files, serving, threads_alive
 
 from cog.runtime_stdlib.web.connection import FRESH, HANDLING, HEAD, IDLE, LINGERING, RECEIVING, SENDING, Connection
 from cog.runtime_stdlib.web.limits import Limits
@@ -173,6 +173,7 @@ def test_a_client_that_sends_far_too_much_still_gets_to_read_why():
         client.send(b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3000000)
         client.end()
         assert [answer.status for answer in client.answers()] == [413]
+        assert not client.reset
 
 
 def test_chunks_that_add_up_to_too_much_are_refused():
@@ -680,7 +681,7 @@ CRAMPED = """
 import json, resource, socket, sys, threading, time
 sys.path[:0] = [{root!r}, {here!r}]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-from web_server import serving
+from web_server import serving, threads_alive
 
 def connect(path):
     sock = socket.create_connection(("127.0.0.1", server.port))
@@ -717,7 +718,7 @@ with serving() as server:
     for client in clients:
         client.close()
     answer = server.ask(b"GET /livez HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
-    print(json.dumps([first.decode(), answer[0].status, threading.active_count() < 40, worked < 0.25]))
+    print(json.dumps([first.decode(), answer[0].status, threads_alive() < 40, worked < 0.25]))
     for file in held:
         file.close()
 """
@@ -735,11 +736,17 @@ def test_64_descriptors_are_enough(hog):
 
 def test_threads_without_work_go_away():
     with serving() as server:
-        before = threading.active_count()
-        for _ in range(30):
-            server.ask(GET % b"/")
-        assert threading.active_count() <= before + 8
-        assert len(server.listener._parked) <= 8
+        before = threads_alive()
+        clients = [server.connect() for _ in range(30)]
+        for client in clients:
+            client.send(GET % b"/")
+            assert client.answer().status == 200
+        assert threads_alive() == before + 30
+        for client in clients:
+            client.close()
+        server.until(lambda: threads_alive() <= before + 8)
+        assert server.ask(GET % b"/")[0].status == 200
+        assert threads_alive() <= before + 8
 
 
 def test_a_client_of_our_own_helper_notices_a_reset():
