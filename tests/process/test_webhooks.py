@@ -458,3 +458,16 @@ def test_a_finished_prediction_is_not_kept_in_memory_by_a_receiver_that_is_down(
         assert gone() is None
         sender.close(0)
         release.set()
+
+
+def test_a_webhook_for_which_no_thread_can_be_had_is_sent_with_the_next(sender, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with Peer() as peer:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            sender.post("p", peer.url + "/first", b"end", True)
+        sender.post("q", peer.url + "/second", b"end", True)
+        sender.close(20)
+    assert sorted(paths(peer)) == ["/first", "/second"]

@@ -264,10 +264,13 @@ class Sender:
 
     def _wake(self, origin: Origin) -> None:
         """Have a thread look at the origin, if it may have one."""
-        if origin.queued or origin.turn() is None:
+        if origin.turn() is None:
             return
-        origin.queued = True
-        self._runnable.append(origin)
+        if not origin.queued:
+            origin.queued = True
+            self._runnable.append(origin)
+        elif self._threads:
+            return
         self._call_a_thread()
 
     def _call_a_thread(self) -> None:
