@@ -744,6 +744,8 @@ def test_threads_without_work_go_away():
         assert threads_alive() == before + 30
         for client in clients:
             client.close()
+        server.until(lambda: server.listener.connections == 0)
+        assert len(server.listener._parked) <= 8
         server.until(lambda: threads_alive() <= before + 8)
         assert server.ask(GET % b"/")[0].status == 200
         assert threads_alive() <= before + 8
