@@ -396,7 +396,7 @@ class DockerEngine:
 
     def untag(self, image: str) -> None:
         """Take a name away; the image goes too when nothing else needs it."""
-        self.call(["image", "rm", "--force", "--no-prune", image], stdout=process.NOTHING, stderr=process.CAPTURE)
+        self.quietly("image", "rm", "--force", "--no-prune", image)
 
     def retime(self, image: str, name: str, epoch: int, base: Sequence[str], folder: Path) -> None:
         """Give `image` the name `name`, with no file in it later than `epoch`. `base`: layers left alone."""
@@ -521,8 +521,9 @@ class DockerEngine:
         if "stderr" not in how and "line" not in how:
             how["line"] = self.reporter.detail  # what docker says about the driver must reach us too
         finished = self.contained(container, **how)
-        if finished.status != 125 or not diagnosis.no_gpu_driver(finished.stderr):
+        if finished.status == 0 or not diagnosis.no_gpu_driver(finished.stderr):
             return finished
+        self.quietly("container", "rm", "--force", container.name)  # what was created but never started
         self.reporter.warning("this machine has no driver for GPUs in containers; going on without GPU")
         return self.contained(replace(container, gpus=""), **how)
 
@@ -539,9 +540,12 @@ class DockerEngine:
     def remove(self, name: str, grace: int = STOP_GRACE) -> None:
         """Stop a container and see that it is gone. Says nothing when there is none."""
         with Shield():
-            quiet = {"stdout": process.NOTHING, "stderr": process.CAPTURE}
-            self.call(["container", "stop", "-t", str(grace), name], **quiet)
-            self.call(["container", "rm", "--force", name], **quiet)
+            self.quietly("container", "stop", "-t", str(grace), name)
+            self.quietly("container", "rm", "--force", name)
+
+    def quietly(self, *argv: str) -> None:
+        """A call that may have nothing to do."""
+        self.call(argv, stdout=process.NOTHING, stderr=process.CAPTURE)
 
     def check_started(self, finished: process.Finished, container: Container) -> None:
         """125 is docker's own: the container never ran."""
