@@ -298,6 +298,10 @@ def test_a_document_may_be_nothing_but_a_data_url():
     assert document.text() == "data:," + "x" * 50
 
 
+def test_text_without_a_comma_is_no_data_url_however_long_it_is():
+    assert parse_spooled(b'["data:' + b"x" * 50 + b'"]') == ["data:" + "x" * 50]
+
+
 def test_the_last_of_two_equal_keys_wins():
     data = b'{"a": "data:,first first", "a": "data:,second second"}'
     assert plain(parse_spooled(data)) == {"a": "data:,second second"}

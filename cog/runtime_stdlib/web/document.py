@@ -291,13 +291,18 @@ def _reduce(scan: _Scan, word: str, long: int) -> Tuple[bytes, Dict[str, Blob], 
 
 
 def _take(spool: Spool, start: int, end: int) -> Optional[Tuple[Blob, int]]:
-    """The literal as a Blob and its length in characters as written; None when json would refuse it."""
+    """The literal as a Blob and its length in characters as written; None when json would refuse it.
+
+    None as well for one without a comma, which is no data: URL and is refused like any other text."""
     from ..service.dataurl import Blob
 
-    if _is_plain(spool, start, end):
-        return Blob(spool, start, end - start, True), end - start
+    plain = _is_plain(spool, start, end)
     try:
-        blob = Blob(spool, start, end - start, False)
+        blob = Blob(spool, start, end - start, plain)
+        if not blob.head.endswith(","):
+            return None
+        if plain:
+            return blob, end - start
         for _ in blob.pieces():
             pass
     except ValueError:
