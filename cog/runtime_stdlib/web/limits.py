@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Mapping, Tuple, Union
 
-__all__ = ["LIMITS", "Limits", "amount", "from_environment", "variable"]
+__all__ = ["LIMITS", "Limits", "amount", "from_environment", "size", "variable"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -67,16 +67,24 @@ def variable(name: str) -> str:
 
 def amount(name: str, text: str) -> Union[int, float]:
     """The value that a flag or variable gives to a limit; sizes may be written 64M, 2GiB, 10MB. ValueError otherwise."""
-    whole = isinstance(next(default for known, default, _ in LIMITS if known == name), int)
+    if isinstance(next(default for known, default, _ in LIMITS if known == name), int):
+        return size(text)
+    try:
+        if text.strip(" 0123456789."):  # float() would take nan, 1e9 and -1
+            raise ValueError
+        return float(text)
+    except ValueError:
+        raise ValueError("%r is not a number of seconds" % text) from None
+
+
+def size(text: str) -> int:
+    """A number of bytes: 1000, 64M, 2GiB, 10MB."""
     digits = text.strip()
     unit = digits.lstrip("0123456789.").strip()
     try:
-        if unit and not whole:
-            raise ValueError
-        value = float(digits[: len(digits) - len(unit)]) * UNITS[unit.upper()]
+        return int(float(digits[: len(digits) - len(unit)]) * UNITS[unit.upper()])
     except (KeyError, ValueError):
-        raise ValueError("%r is not a %s" % (text, "number of bytes" if whole else "number of seconds")) from None
-    return int(value) if whole else value
+        raise ValueError("%r is not a number of bytes" % text) from None
 
 
 def from_environment(environment: Mapping[str, str]) -> Limits:
