@@ -95,11 +95,15 @@ def _converted(name: str, kind: str, value: str) -> Any:
             if number < 1:
                 raise ValueError
             return number
-        if kind in ("seconds", "size"):
+        if kind == "size":
+            from .web.limits import size
+
+            return size(value)
+        if kind == "seconds":
             amount = float(value)
             if not 0 <= amount < 1e15:
                 raise ValueError
-            return int(amount) if kind == "size" else amount
+            return amount
     except ValueError:
         raise BadUsage("--%s: %r is not a valid %s" % (name, value, "number")) from None
     if kind == "mode" and value not in ("predict", "train"):

@@ -104,6 +104,7 @@ def test_shutdown_by_http_answers_and_stops(tmp_path):
         (("--x-mode", "other"), "--x-mode is predict or train"),
         (("--await-explicit-shutdown=maybe",), "true or false"),
         (("--upload-url",), "--upload-url needs a value"),
+        (("--max-body-size", "64 parsecs"), "--max-body-size: '64 parsecs' is not a valid number"),
         (("surplus",), "unrecognized argument: surplus"),
     ],
 )
@@ -218,6 +219,12 @@ def test_it_serves_as_any_user_on_a_read_only_file_system_without_shared_memory(
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+def test_sizes_may_have_units(tmp_path):
+    with Server(tmp_path, MODEL, args=("--max-body-size", "2K")) as server:
+        assert server.predict()["output"] == "done"
+        assert server.request("POST", "/predictions", {"input": {}, "pad": "x" * 3000}).status == 413
 
 
 def test_it_serves_ipv6_alone(tmp_path):
