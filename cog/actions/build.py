@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
@@ -33,6 +32,7 @@ from cog.engine.docker import (
 )
 from cog.engine.interface import BuildOptions, Engine, Reporter, Target
 from cog.errors import CogError
+from cog.records import dataclass, replace
 from cog.workspace import context
 from cog.workspace.project import Project
 
@@ -134,6 +134,8 @@ def build(project: Project, options: ImageOptions, engine: DockerEngine, reporte
             base_name=base,
             base_digest=digest_of(by_name(known, base)) if base else "",
             push_id=push_id,
+            cog_base=made.resolution.base_image if made.resolution.base_kind == "cog" and not made.custom else "",
+            base_layers=layers_of(by_name(known, base)) if base else (),
         )
         reporter.info("Adding labels to image")
         if options.timestamp is None:

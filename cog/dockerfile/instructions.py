@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Optional, Union
+
+from cog.records import dataclass, field
 
 # Words that mean themselves on an ENV, COPY or LABEL line.
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~^-]+")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from cog.compat import Resolution
 from cog.config import Config
@@ -25,6 +24,7 @@ from cog.dockerfile.instructions import (
     Run,
     Workdir,
 )
+from cog.records import dataclass, replace
 
 CONTEXT = "cog"  # the named build context that holds what the tool brings along
 PROJECT = "project"  # the named build context that is the project, where the main one hides its weights

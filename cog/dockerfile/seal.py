@@ -25,6 +25,9 @@ REVISION = "org.opencontainers.image.revision"
 SOURCE_VERSION = "org.opencontainers.image.version"
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
+COG_BASE_NAME = "run.cog.cog-base-image-name"
+COG_BASE_LAST = "run.cog.cog-base-image-last-layer-sha"
+COG_BASE_INDEX = "run.cog.cog-base-image-last-layer-idx"
 
 SCHEMA_FILE = "/src/.cog/openapi_schema.json"
 
@@ -80,6 +83,8 @@ def labels(
     base_name: str = "",
     base_digest: str = "",
     push_id: str = "",
+    cog_base: str = "",
+    base_layers: Sequence[str] = (),
 ) -> dict[str, str]:
     """All labels of an image, in a fixed order."""
     found = {VERSION: version, CONFIG: config, HAS_INIT: "true"}
@@ -93,6 +98,9 @@ def labels(
         BASE_NAME: base_name,
         BASE_DIGEST: base_digest,
         PUSH_ID: push_id,
+        COG_BASE_NAME: cog_base,
     }
+    if cog_base and base_layers:
+        optional |= {COG_BASE_LAST: base_layers[-1], COG_BASE_INDEX: str(len(base_layers) - 1)}
     found.update((name, value) for name, value in optional.items() if value)
     return found

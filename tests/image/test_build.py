@@ -225,6 +225,27 @@ def test_wheels_in_a_folder_are_installed_without_any_network(project: Project) 
     assert "six==1.16.0\n" in labels(project.name)["run.cog.pip_freeze"]
 
 
+def test_proxies_reach_the_commands_of_a_build_and_stay_out_of_the_image(project: Project) -> None:
+    project.environment |= {"HTTPS_PROXY": "http://user:hunter2@proxy.invalid:3128", "no_proxy": "inside.example"}
+    project.write(
+        {
+            "cog.yaml": f"""
+            build:
+              python_version: "{PYTHON}"
+              run:
+                - echo "$HTTPS_PROXY $no_proxy" | wc -c > /length
+            predict: predict.py:Predictor
+            """
+        }
+    )
+    project.cog("build")
+    assert docker("run", "--rm", project.name, "cat", "/length").strip() == str(
+        len("http://user:hunter2@proxy.invalid:3128 inside.example\n")
+    )
+    told = docker("history", "--no-trunc", project.name) + docker("image", "inspect", project.name)
+    assert "hunter2" not in told
+
+
 def test_a_builder_without_named_contexts_gets_one_folder(project: Project) -> None:
     project.environment["COG_BUILD_STAGED"] = "1"
     project.write(

@@ -159,6 +159,18 @@ def test_a_registry_that_wants_a_login_is_explained_and_then_obeyed(
     assert project.cog("predict", image, "-i", "s=again").stdout == "hello again\n"
 
 
+def test_the_base_image_may_come_from_a_mirror(project: Project, registry: Callable[[str], int]) -> None:
+    mirror = f"127.0.0.1:{registry('')}/hub"
+    mirrored = f"{mirror}/library/{BASE}"
+    project.images.append(mirrored)
+    docker("tag", BASE, mirrored)
+    docker("push", "--quiet", mirrored)
+    docker("image", "rm", mirrored)
+    project.cog("build", "--registry-mirror", mirror)
+    assert labels(project.name)["org.opencontainers.image.base.name"] == mirrored
+    assert project.cog("predict", project.name, "-i", "s=mirror").stdout == "hello mirror\n"
+
+
 # --- GPUs ---------------------------------------------------------------------------------------
 
 

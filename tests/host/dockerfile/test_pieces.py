@@ -135,6 +135,17 @@ def test_labels_that_are_unknown_are_absent() -> None:
     }
 
 
+def test_a_cog_base_is_named_with_its_last_layer_when_that_is_known() -> None:
+    found = seal.labels(
+        version="1", config="{}", schema=None, freeze=None, cog_base="r8.im/b", base_layers=["sha256:a", "sha256:b"]
+    )
+    assert found["run.cog.cog-base-image-name"] == "r8.im/b"
+    assert found["run.cog.cog-base-image-last-layer-sha"] == "sha256:b"
+    assert found["run.cog.cog-base-image-last-layer-idx"] == "1"
+    unknown = seal.labels(version="1", config="{}", schema=None, freeze=None, cog_base="r8.im/b")
+    assert [name for name in unknown if "cog-base" in name] == ["run.cog.cog-base-image-name"]
+
+
 def test_a_default_that_its_own_limits_refuse_is_named() -> None:
     document = {
         "components": {
