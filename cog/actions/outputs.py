@@ -13,7 +13,6 @@ import json
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Optional
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +20,7 @@ from cog.actions.inputs import Schema
 from cog.actions.mediatypes import ending_of
 from cog.engine.signals import Shield
 from cog.errors import CogError
+from cog.records import dataclass
 
 Json = object
 

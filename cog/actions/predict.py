@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 from uuid import uuid4
@@ -23,6 +22,7 @@ from cog.client import Client, PredictionRefused, ServerGone, wait_until_ready
 from cog.engine.interface import PREDICT, TRAIN, BuildOptions, Engine, Reporter, ServeOptions, Target
 from cog.engine.selection import image_engine
 from cog.errors import CogError
+from cog.records import dataclass, field
 
 Json = object
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from dataclasses import replace
 
 from cog.actions.build import build
 from cog.actions.recipe import ImageOptions
 from cog.engine.docker import DockerEngine
 from cog.engine.interface import Reporter
 from cog.errors import CogError
+from cog.records import replace
 from cog.workspace.project import Project
 
 REPLICATE = "r8.im/"

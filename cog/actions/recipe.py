@@ -10,7 +10,6 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Optional
 
@@ -23,6 +22,7 @@ from cog.dockerfile.render import render
 from cog.dockerfile.sources import local_sources
 from cog.engine.interface import BuildOptions, Reporter
 from cog.errors import CogError
+from cog.records import dataclass, fields, replace
 from cog.workspace import weights as weights_scan
 from cog.workspace.project import Project, find
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cog.actions.target import engine_for_project, prepared
 from cog.engine.interface import LOOPBACK, BuildOptions, Port, Reporter, RunOptions
 from cog.errors import CogError
+from cog.records import dataclass, field
 
 
 class PortInvalid(CogError):

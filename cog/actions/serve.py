@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cog.actions.target import engine_for_project, prepared, reference_to
 from cog.engine.interface import PREDICT, BuildOptions, Reporter, ServeOptions
 from cog.errors import CogError
+from cog.records import dataclass, field
 
 
 class PortInUse(CogError):

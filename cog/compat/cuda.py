@@ -7,8 +7,9 @@ what no image has or what TensorFlow cannot load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import List, NoReturn, Optional, Sequence, Tuple
+
+from cog.records import dataclass, field
 
 from .pins import Pin
 from .resolution import CompatError, Note

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
+
+from cog.records import dataclass
 
 from .markers import holds
 from .requirements import ConstraintLine, Requirement, logical_lines, parse

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Dict, List, Mapping, Sequence, Tuple, cast
+
+from cog.records import dataclass, field
 
 from ..errors import CogError
 from .versions import is_version

@@ -8,8 +8,9 @@ everything else are copied as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
+
+from cog.records import dataclass, field
 
 from .cuda import build_tag
 from .markers import holds

@@ -142,13 +142,13 @@ class _Walk:
 
 
 def _categorised(problem: Problem) -> Problem:
-    from dataclasses import replace  # problems are rare; keep the good path short
+    from cog.records import replace  # problems are rare; keep the good path short
 
     return replace(problem, category="yaml-parse")
 
 
 def _placed(problem: Problem, mark: Mark, lines: List[str]) -> Problem:
-    from dataclasses import replace  # as above
+    from cog.records import replace  # as above
 
     def line(number: int) -> str:
         return lines[number - 1] if 0 < number <= len(lines) else ""

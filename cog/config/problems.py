@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import List, Mapping, Optional, Sequence, Tuple, Union
+
+from cog.records import dataclass, field
 
 from ..errors import CogError
 

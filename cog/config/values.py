@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Mapping, Optional, Sequence
+
+from cog.records import dataclass, field
 
 from .problems import Problem, Source
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 from cog.errors import CogError
+from cog.records import dataclass
 
 STEP_TAIL = 20
 LONGEST_LINE = 500

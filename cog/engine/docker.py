@@ -15,7 +15,6 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Optional
 
@@ -25,6 +24,7 @@ from cog.engine.retime import retime
 from cog.engine.screen import screen
 from cog.engine.signals import Shield
 from cog.errors import CogError
+from cog.records import dataclass, field, replace
 
 SHM_SIZE = "6G"
 SERVER_PORT = 5000

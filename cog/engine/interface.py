@@ -8,11 +8,11 @@ command line says about running is in two frozen records, RunOptions and ServeOp
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional, Protocol
 
 from cog.errors import CogError
+from cog.records import dataclass, field
 
 PREDICT = "predict"
 TRAIN = "train"

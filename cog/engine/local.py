@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -41,6 +40,7 @@ from cog.engine.process import (
 )
 from cog.engine.signals import Shield, owe, settled
 from cog.errors import CogError
+from cog.records import dataclass, field
 
 MARK = "cog-ready"
 # What would make pip install somewhere else than into the environment, or find packages elsewhere.

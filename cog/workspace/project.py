@@ -7,13 +7,13 @@ that was found, never to the current one. Reading is here, understanding is in c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cog.compat import inline
 from cog.config import Config, parse
 from cog.dockerfile.ignore import Ignore, split
 from cog.errors import CogError
+from cog.records import dataclass
 
 PARENTS = 100
 

@@ -8,10 +8,10 @@ listing; parts of paths are compared, not text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cog.dockerfile.ignore import Ignore
+from cog.records import dataclass
 from cog.workspace.project import walk
 
 THRESHOLD = 10 * 1024 * 1024  # and equal counts as big

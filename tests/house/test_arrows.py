@@ -13,21 +13,22 @@ _R = "cog.runtime_stdlib"
 # Room -> what it may import directly. A room is the longest prefix that is listed.
 HOST = {
     "cog.__main__": {"cog.cli"},
-    "cog.cli": {"cog.actions", "cog.engine", "cog.errors", "cog"},
+    "cog.cli": {"cog.actions", "cog.engine", "cog.errors", "cog.records", "cog"},
     # `install` writes the `.pth` file that images have, by the payload's own code.
     "cog.actions": {
-        "cog.workspace", "cog.engine", "cog.client", "cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog",
-        f"{_R}.path_hook",
+        "cog.workspace", "cog.engine", "cog.client", "cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog.records",
+        "cog", f"{_R}.path_hook",
     },
     # The shell: siblings do not know each other, an action introduces them.
-    "cog.workspace": {"cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog"},
-    "cog.engine": {"cog.errors", "cog"},
-    "cog.client": {"cog.errors", "cog"},
+    "cog.workspace": {"cog.config", "cog.compat", "cog.dockerfile", "cog.errors", "cog.records", "cog"},
+    "cog.engine": {"cog.errors", "cog.records", "cog"},
+    "cog.client": {"cog.errors", "cog.records", "cog"},
     # The core: values in, values out.
-    "cog.dockerfile": {"cog.config", "cog.compat", "cog.errors", "cog"},
-    "cog.compat": {"cog.config", "cog.errors"},
-    "cog.config": {"cog.errors"},
+    "cog.dockerfile": {"cog.config", "cog.compat", "cog.errors", "cog.records", "cog"},
+    "cog.compat": {"cog.config", "cog.errors", "cog.records"},
+    "cog.config": {"cog.errors", "cog.records"},
     "cog.errors": set(),
+    "cog.records": set(),
 }  # fmt: skip
 RUNTIME = {
     # The doors: public dotted names without logic.

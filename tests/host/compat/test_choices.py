@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, List, Optional, Tuple
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from cog.compat import CompatError, ConstraintLine, Resolution, load_tables, resolve
 from cog.compat.tables import Torch
 from cog.config import Build, Concurrency, Config, RunItem
+from cog.records import replace
 
 TABLES = load_tables()
 WHEELS = "https://download.pytorch.org"
