@@ -195,6 +195,35 @@ def test_their_models_may_stand_inside_ours(python: Path, tmp_path: Path) -> Non
         assert server.predict()["output"] == [{"inner": {"x": 2}, "many": [{"x": 3}]}, {"inner": {"x": 1}}]
 
 
+OURS_INSIDE = """
+from typing import Any, List
+import pydantic
+from cog import BasePredictor, BaseModel, File
+import io
+
+class Ours(BaseModel):
+    x: int = 1
+
+class Output(pydantic.BaseModel):
+    inner: Ours
+    many: List[Ours] = []
+    sound: File
+
+class Predictor(BasePredictor):
+    def predict(self) -> Output:
+        return Output(inner={"x": "2"}, many=[Ours(x=3)], sound=io.BytesIO(b"x"))
+"""
+
+
+@within("pydantic-1", "pydantic-2")
+def test_our_models_may_stand_inside_theirs(python: Path, tmp_path: Path) -> None:
+    with InEnvironment(python, tmp_path, OURS_INSIDE) as server:
+        file = "data:application/octet-stream;base64,eA=="
+        assert server.predict()["output"] == {"inner": {"x": 2}, "many": [{"x": 3}], "sound": file}
+        properties = server.request("GET", "/openapi.json").json["components"]["schemas"]["Output"]["properties"]
+        assert properties["inner"]["type"] == "object" and properties["sound"]["format"] == "uri"
+
+
 FASTAPI = """
 import fastapi, fastapi.testclient
 from cog import BasePredictor

@@ -184,6 +184,26 @@ class BaseModel:
 
     model_validate = parse_obj
 
+    # A field of the user's own pydantic model: version 1 asks for these two ...
+    @classmethod
+    def __get_validators__(cls: Type[Model]) -> Iterator[Callable[[Any], Model]]:
+        yield cls.parse_obj
+
+    @classmethod
+    def __modify_schema__(cls, schema: Dict[str, Any]) -> None:
+        schema.update({"title": cls.__name__, "type": "object"})
+
+    # ... and version 2 for these.
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from cog.runtime_stdlib.sdk.pydantic2 import plain_schema  # pydantic is there: it is asking
+
+        return plain_schema(cls.parse_obj)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        return {"title": cls.__name__, "type": "object"}
+
 
 BaseModel.__module__ = "cog"
 
