@@ -171,6 +171,43 @@ def test_models_of_pydantic_are_outputs(python: Path, tmp_path: Path) -> None:
         assert "token" in properties and "definitions" not in output and "$defs" not in output
 
 
+SERIALIZERS = """
+from typing import Any, List
+import pydantic
+from cog import BasePredictor
+
+class Shouted(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    text: str
+    hidden: int = pydantic.Field(default=1, exclude=True)
+
+    @pydantic.computed_field
+    @property
+    def length(self) -> int:
+        return len(self.text)
+
+class Own(pydantic.BaseModel):
+    text: str
+
+    @pydantic.field_serializer("text")
+    def shout(self, text: str) -> str:
+        return text.upper()
+
+class Words(pydantic.RootModel[List[str]]):
+    pass
+
+class Predictor(BasePredictor):
+    def predict(self) -> Any:
+        return [Shouted(text="abc", more=[1]), Own(text="abc"), Words(["a"])]
+"""
+
+
+@within("pydantic-2", "fastapi")
+def test_what_pydantic_2_serializes_its_own_way_is(python: Path, tmp_path: Path) -> None:
+    with InEnvironment(python, tmp_path, SERIALIZERS) as server:
+        assert server.predict()["output"] == [{"text": "abc", "length": 3, "more": [1]}, {"text": "ABC"}, ["a"]]
+
+
 INSIDE = """
 from typing import Any, List
 import pydantic

@@ -16,7 +16,4 @@ def plain_schema(validate: Callable[[Any], Any]) -> Any:
         except TypeError as error:  # pydantic 2 collects only ValueError
             raise ValueError(str(error)) from error
 
-    schema = import_module("pydantic_core").core_schema
-    # model_dump() is to give the value as it is: a file object, say, and not its lines.
-    kept = schema.plain_serializer_function_ser_schema(lambda value: value, when_used="unless-none")
-    return schema.no_info_plain_validator_function(checked, serialization=kept)
+    return import_module("pydantic_core").core_schema.no_info_plain_validator_function(checked)

@@ -270,7 +270,7 @@ def simpler(value: Any, marks: Marks) -> Any:
     if coder is not None:
         return coder.encode(value)
     if a.is_pydantic(kind):
-        return value.model_dump() if hasattr(value, "model_dump") else value.dict()
+        return from_pydantic(value)
     if hasattr(kind, "__dataclass_fields__"):
         return {name: getattr(value, name) for name in kind.__dataclass_fields__ if hasattr(value, name)}
     if hasattr(kind, "__attrs_attrs__"):
@@ -303,6 +303,30 @@ def simpler(value: Any, marks: Marks) -> Any:
         "cannot send a value of type %s as JSON: return a str, int, float, bool, a cog.Path, "
         "a list or dict of those, or a cog.BaseModel" % a.readable(kind)
     )
+
+
+def from_pydantic(value: Any) -> Any:
+    """A model of the user's pydantic, one level deep.
+
+    Where version 2 would use serializers of the model's own, it is asked; otherwise its fields are read, because
+    its model_dump() takes a file object for a list of lines.
+    """
+    kind = type(value)
+    fields = getattr(kind, "model_fields", None)
+    own = getattr(kind, "__pydantic_decorators__", None)
+    if not isinstance(fields, dict) or own is None:
+        return value.model_dump() if hasattr(value, "model_dump") else value.dict()
+    for field in fields.values():
+        if any(["Serialize" in type(mark).__name__ for mark in getattr(field, "metadata", ())]):
+            return value.model_dump()
+    if getattr(own, "field_serializers", None) or getattr(own, "model_serializers", None):
+        return value.model_dump()
+    if getattr(kind, "__pydantic_root_model__", False):
+        return value.root
+    names = [name for name, field in fields.items() if not getattr(field, "exclude", None)]
+    made = {name: getattr(value, name) for name in [*names, *getattr(kind, "model_computed_fields", ())]}
+    made.update(getattr(value, "__pydantic_extra__", None) or {})
+    return made
 
 
 def find_coder(kind: type) -> Any:

@@ -216,6 +216,8 @@ def as_mapping(value: Any) -> Any:
 
 def dict_check(item: Optional[Check]) -> Check:
     def check(value: Any, loc: Loc, found: Found) -> None:
+        if item is None and (isinstance(value, dict) or a.is_pydantic(type(value))):
+            return
         values = as_mapping(value)
         if values is None:
             if not hasattr(value, "columns"):  # a table becomes a list of objects
