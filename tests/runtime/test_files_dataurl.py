@@ -7,7 +7,7 @@ import tempfile
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cog.runtime_stdlib.service.dataurl import (
@@ -93,11 +93,13 @@ def test_the_head_names_type_and_coding(head, media_type, base64_):
     assert parse_head(head) == (media_type, base64_)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), CUTS)
 def test_base64_is_decoded_in_any_slices(data, cuts):
     assert feed(Decoder(True), slices(base64.b64encode(data), cuts)) == data
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), CUTS)
 def test_percent_signs_are_undone_in_any_slices(data, cuts):
     assert feed(Decoder(False), slices(quote_from_bytes(data).encode(), cuts)) == data
@@ -110,6 +112,7 @@ ALMOST_BASE64 = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ALMOST_BASE64, CUTS)
 def test_almost_base64_is_decoded_as_the_standard_library_does(data, cuts):
     try:
@@ -134,6 +137,7 @@ ESCAPED = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ESCAPED, st.integers(1, 60))
 def test_a_literal_can_be_unescaped_in_slices(literal, size):
     text, held = [], b""
@@ -158,6 +162,7 @@ WRITTEN = {
 }
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(sorted(WRITTEN)))
 def test_a_blob_stands_for_its_text_and_decodes_to_its_data(data, how):
     literal = b"data:image/png" + WRITTEN[how](data)

@@ -7,7 +7,7 @@ import os
 import tempfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cog.runtime_stdlib.service.dataurl import Blob, Spool
@@ -245,6 +245,7 @@ def slashes(text):
     return text.replace("/", "\\/")
 
 
+@settings(deadline=None)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]), st.integers(1, 40), st.integers(7, 40))
 def test_a_document_is_the_same_in_memory_and_spooled(value, ascii_only, indent, long, block):
     try:
@@ -257,6 +258,7 @@ def test_a_document_is_the_same_in_memory_and_spooled(value, ascii_only, indent,
     assert plain(parse_spooled(data, long, block)) == want
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=60), st.integers(1, 20), st.integers(7, 30))
 def test_any_bytes_get_the_same_answer_in_memory_and_spooled(data, long, block):
     assert outcome(lambda: load(InMemory(data), None, depth=9)) == outcome(lambda: parse_spooled(data, long, block))
@@ -266,6 +268,7 @@ PIECES = [b'"data:', b'"', b"\\", b"\\\\", b'\\"', b"\\u00e9", b"\\ud83d", b"\\u
           b"}", b"[", b"]", b"1", b"AAAA", b"\xc3\xa9", b"\xff", b"\xef\xbb\xbf", b'"a":', b"data:"]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=25).map(b"".join), st.integers(1, 20), st.integers(7, 30))
 def test_almost_json_gets_the_same_answer_in_memory_and_spooled(data, long, block):
     assert outcome(lambda: load(InMemory(data), None, depth=9)) == outcome(lambda: parse_spooled(data, long, block))

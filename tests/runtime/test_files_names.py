@@ -1,7 +1,7 @@
 """What an input's file is called, and which addresses and sizes the environment may name."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cog.runtime_stdlib.service.downloads import DownloadFailed, Policy, forms, input_name, shorten, size
@@ -50,6 +50,7 @@ def test_long_names_are_shortened_and_keep_their_extension(name, short):
     assert shorten(name) == short
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_short_name_is_at_most_200_bytes_of_valid_text(name):
     short = shorten(name)

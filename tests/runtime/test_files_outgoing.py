@@ -1,7 +1,7 @@
 """The small HTTP client: URLs, heads, framing and proxies, as values."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cog.runtime_stdlib.service.outgoing import (
@@ -51,6 +51,7 @@ def test_what_cannot_be_asked_is_refused(text):
         parse_url(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_makes_two_lines_of_a_request(text):
     try:
@@ -131,6 +132,7 @@ def read(framing, pieces):
 CUTS = st.lists(st.integers(0, 1000), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=6), CUTS, st.sampled_from([b"", b"x"]))
 def test_chunks_are_read_in_any_slices(chunks, cuts, extra):
     wire = b"".join(b"%x;a=b\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\nt: x\r\n\r\n" + extra
@@ -139,6 +141,7 @@ def test_chunks_are_read_in_any_slices(chunks, cuts, extra):
     assert (framing.done, framing.spare) == (True, len(extra))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50), CUTS, st.sampled_from([b"", b"x"]))
 def test_a_length_is_kept_to_in_any_slices(body, cuts, extra):
     framing = Framing(answer(content_length=str(len(body))), "GET")
