@@ -61,8 +61,17 @@ def test_a_short_name_is_at_most_200_bytes_of_valid_text(name):
 
 @pytest.mark.parametrize(
     "text, value",
-    [("", None), ("0", None), ("1048576", 1 << 20), ("4k", 4096), ("500 MB", 500_000_000), ("64m", 64 << 20), ("2GiB", 2 << 30), ("1T", 1 << 40)],
-)  # fmt: skip
+    [
+        ("", None),
+        ("0", None),
+        ("1048576", 1 << 20),
+        ("4k", 4096),
+        ("64m", 64 << 20),
+        ("500 MB", 500_000_000),
+        ("2GiB", 2 << 30),
+        ("1T", 1 << 40),
+    ],
+)
 def test_sizes_are_written_as_people_write_them(text, value):
     assert size(text, "X") == value
 
