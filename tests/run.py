@@ -41,6 +41,10 @@ PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 PAYLOAD = ("cog/runtime_stdlib", "cog/server", "cog/command", "cog/__init__.py")
 # The tests that belong to the payload. They know nothing of the host rooms.
 PAYLOAD_TESTS = ("tests/runtime", "tests/process")
+# Tests that spend their time installing packages: they run beside the others.
+PACKAGE_TESTS = ("tests/examples", "tests/process/test_matrix.py")
+# Seconds after which a test hangs rather than works.
+TEST_TIMEOUT = 300
 
 MINUTE = 60
 
@@ -198,15 +202,47 @@ def types(figures: Figures, python: Path) -> None:
 
 
 def tests(
-    figures: Figures, python: Path, name: str, paths: Sequence[str], options: Sequence[str], *, minutes: float
+    figures: Figures,
+    python: Path,
+    name: str,
+    paths: Sequence[str],
+    options: Sequence[str],
+    *,
+    minutes: float,
+    beside: bool = False,
 ) -> None:
+    """One pytest run. `beside`: another one prints now, so print this one's output whole, when it is over."""
     with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.xml"
+        report, printed = Path(scratch) / "report.xml", Path(scratch) / "output"
+        argv = [python, "-m", "pytest", "-q", f"--junitxml={report}", f"--timeout={TEST_TIMEOUT}", *options, *paths]
         started = time.monotonic()
-        argv = [python, "-m", "pytest", "-q", f"--junitxml={report}", *options, *paths]
-        status = run(argv, minutes=minutes, env=environment())
-        figures.tests(name, report, status)
-        print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+        if beside:
+            with printed.open("wb") as output:
+                status = run(argv, minutes=minutes, env=environment(), output=output)
+        else:
+            status = run(argv, minutes=minutes, env=environment())
+        with printing:
+            if beside:
+                heading(name)
+                print(printed.read_text(encoding="utf-8", errors="replace"), flush=True)
+            figures.tests(name, report, status)
+            print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+printing = threading.Lock()
+
+
+def all_tests(figures: Figures, python: Path, marks: str, options: Sequence[str]) -> None:
+    """Every test that needs no Docker, in two runs at a time: one waits for packages, the other does not."""
+    heading("tests")
+    packages = [path for path in PACKAGE_TESTS if (ROOT / path).exists()]
+    rest = [f"--ignore={path}" for path in packages]
+    with ThreadPoolExecutor(2, thread_name_prefix="tests") as pool:
+        slow = pool.submit(
+            tests, figures, python, "tests with packages", packages, ["-m", marks, *options], minutes=40, beside=True
+        )
+        tests(figures, python, "tests", ["tests"], ["-m", marks, *rest, "--durations=15", *options], minutes=40)
+        slow.result()
 
 
 def interpreters() -> dict[str, str]:
@@ -250,19 +286,9 @@ def pythons(figures: Figures, options: Sequence[str], *, without: str) -> None:
         if python is None:
             figures.stage(f"Python {version}: no environment", False)
             return
-        with tempfile.TemporaryDirectory() as scratch:
-            report, printed = Path(scratch) / "report.xml", Path(scratch) / "output"
-            argv = [python, "-m", "pytest", "-q", f"--junitxml={report}", "-p", "no:cacheprovider", *options, *paths]
-            started = time.monotonic()
-            with printed.open("wb") as output:
-                status = run(argv, minutes=20, env=environment(), output=output)
-            text = printed.read_text(encoding="utf-8", errors="replace")
-            with printing:  # whole, not mixed with the other's
-                heading(f"the payload's tests on Python {version}: {time.monotonic() - started:.0f} s")
-                print(text, flush=True)
-                figures.tests(f"Python {version}", report, status)
+        more = ["-p", "no:cacheprovider", *options]
+        tests(figures, python, f"the payload's tests on Python {version}", paths, more, minutes=20, beside=True)
 
-    printing = threading.Lock()
     with ThreadPoolExecutor(2, thread_name_prefix="python") as pool:
         list(pool.map(one, versions))
 
@@ -293,13 +319,12 @@ def main(argv: Sequence[str]) -> int:
         if "types" in stages:
             types(figures, python)
         if "tests" in stages:
-            heading("tests")
-            unwanted = "not image and not heavy and not matrix" if options.quick else "not image"
-            tests(figures, python, "tests", ["tests"], ["-m", unwanted, *options.pytest], minutes=40)
+            marks = "not image and not heavy and not matrix" if options.quick else "not image"
+            all_tests(figures, python, marks, options.pytest)
         if "pythons" in stages:
             running = "%d.%d" % sys.version_info[:2]
-            marks = ["-m", "not image and not heavy and not matrix", *options.pytest]
-            pythons(figures, marks, without=running if "tests" in stages else "")
+            quick = ["-m", "not image and not heavy and not matrix", *options.pytest]
+            pythons(figures, quick, without=running if "tests" in stages else "")
         if "image" in stages:
             heading("tests of images")
             tests(figures, python, "images", ["tests"], ["-m", "image", *options.pytest], minutes=30)

@@ -79,6 +79,7 @@ def torch_can_be_had() -> bool:
     return "No matching distribution" not in answer.stderr and "No module named pip" not in answer.stderr
 
 
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
     "example",
     [pytest.param(path, id=path.name, marks=[pytest.mark.heavy] * (path.name in HEAVY)) for path in EXAMPLES],
