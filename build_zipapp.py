@@ -16,6 +16,7 @@ import hashlib
 import io
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -35,7 +36,7 @@ PIN = re.compile(r"([A-Za-z0-9_.-]+)==(\S+)\s+--hash=sha256:([0-9a-f]{64})")
 KEPT = (".py", ".typed")
 LICENSES = ("license", "copying", "notice")
 # Parts of the vendored packages that only work with something that is not here (plugins of others).
-LEFT_OUT = ("pydantic/mypy.py", "pydantic/_hypothesis_plugin.py", "yaml/cyaml.py.orig")
+LEFT_OUT = ("pydantic/mypy.py", "pydantic/_hypothesis_plugin.py")
 
 
 class Pin:
@@ -175,7 +176,21 @@ def vendored(pin: Pin) -> Iterator[tuple[str, bytes]]:
         if base.lower().startswith(LICENSES):
             yield f"licenses/{pin.name}-{pin.version}/{base}", data
         elif name.endswith(KEPT) and name not in LEFT_OUT and ".dist-info/" not in name:
-            yield name, data
+            yield name, patched(name, data)
+
+
+def patched(name: str, data: bytes) -> bytes:
+    for file, released, shipped in patches():
+        if file == name:
+            if data.count(released.encode()) != 1:
+                raise SystemExit(f"error: the patch of {name} in vendor/patches.py does not fit")
+            data = data.replace(released.encode(), shipped.encode())
+    return data
+
+
+def patches() -> tuple[tuple[str, str, str], ...]:
+    found: tuple[tuple[str, str, str], ...] = runpy.run_path(str(ROOT / "vendor" / "patches.py"))["PATCHES"]
+    return found
 
 
 def wheel(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -206,7 +221,8 @@ def archive(files: dict[str, bytes], epoch: int) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as opened:
         for name in sorted(files, key=lambda name: (name != "__main__.py", name)):
             entry = zipfile.ZipInfo(name, time.gmtime(epoch)[:6])
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            # The front door as it is: `--version` then needs no zlib.
+            entry.compress_type = zipfile.ZIP_STORED if name == "__main__.py" else zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, wherever it is built
             entry.external_attr = 0o100644 << 16
             opened.writestr(entry, files[name])

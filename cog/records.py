@@ -1,4 +1,4 @@
-"""`dataclass`, as the host rooms use it, without what it costs to start.
+"""What the host rooms make records and patterns of, without what these cost to start.
 
 The standard library's writes the source of six methods for each class and compiles it, and its
 import brings `inspect` and through it `ast`, `dis` and `tokenize`: for our fifty records that was
@@ -9,18 +9,36 @@ slower than with the standard library's, by a microsecond; we make dozens.
 Type checkers see the real thing. What is supported is what is used: `dataclass`, frozen or not,
 `field(default, default_factory, compare, repr)`, `fields`, `replace`, inheritance, and annotations
 as text (`from __future__ import annotations`). A test holds it against the standard library's.
+
+`pattern` is a regular expression that is compiled when it is first used: most commands need few.
 """
 
 from __future__ import annotations
 
+__all__ = ["FrozenInstanceError", "dataclass", "field", "fields", "pattern", "replace"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from dataclasses import FrozenInstanceError as FrozenInstanceError
-    from dataclasses import dataclass as dataclass
-    from dataclasses import field as field
-    from dataclasses import fields as fields
-    from dataclasses import replace as replace
+    from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+    from re import compile as pattern
 else:
+
+    class Pattern:
+        __slots__ = ("_real", "_words")
+
+        def __init__(self, *words):
+            self._words, self._real = words, None
+
+        def __getattr__(self, name):  # match, sub and so on: none of them is ours
+            if self._real is None:
+                import re  # here with the first use
+
+                self._real = re.compile(*self._words)
+            return getattr(self._real, name)
+
+    def pattern(text, flags=0):
+        return Pattern(text, flags)
+
     MISSING = object()
     FIELDS = "__record_fields__"
 

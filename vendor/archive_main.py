@@ -15,11 +15,12 @@ if sys.version_info < (3, 9) and not (sys.version_info >= (3, 8) and sys.argv[1:
     sys.stderr.write("  fix: run it with a newer one, for example: python3.12 %s\n" % sys.argv[0])
     sys.exit(1)
 
+import os
+
 if sys.argv[1:] == ["--version"]:
     sys.stdout.write("cog version @VERSION@ (built @BUILT@)\n")
-    sys.exit(0)
-
-import os
+    sys.stdout.flush()
+    os._exit(0)  # as at the end
 
 _archive = os.path.abspath(sys.path[0])
 _digest = "@DIGEST@"
@@ -63,4 +64,12 @@ try:
 except KeyboardInterrupt:  # so early that nothing has been begun
     sys.stderr.write("interrupted\n")
     _status = 130
-sys.exit(_status)
+
+# Out at once: taking the interpreter apart properly would take as long as a third of the command.
+# All that has to be done before is done: main() settles what it owes, and has no threads to wait for.
+try:
+    sys.stdout.flush()
+    sys.stderr.flush()
+except (OSError, ValueError):
+    pass  # whoever listened has gone
+os._exit(_status)

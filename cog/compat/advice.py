@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Dict, List, Optional, Sequence, Set
+
+from cog.records import pattern
 
 from ..config.values import Config
 from .pins import Entry, Pin, find_pin
@@ -13,9 +14,9 @@ from .versions import key
 
 __all__ = ["frameworks_from_one_release", "missing_tools"]
 
-_SEPARATOR = re.compile(r"&&|\|\||[;|&(\n]")
-_BEFORE_COMMAND = re.compile(r"(?:\s*(?:[A-Za-z_]\w*=\S*|sudo|exec|time|!|\{)\s+)*\s*")
-_APT_INSTALL = re.compile(r"\bapt(?:-get)?\b.*?\binstall\b(?P<names>[^&;|]*)")
+_SEPARATOR = pattern(r"&&|\|\||[;|&(\n]")
+_BEFORE_COMMAND = pattern(r"(?:\s*(?:[A-Za-z_]\w*=\S*|sudo|exec|time|!|\{)\s+)*\s*")
+_APT_INSTALL = pattern(r"\bapt(?:-get)?\b.*?\binstall\b(?P<names>[^&;|]*)")
 # Packages that bring a tool along besides the one we would name.
 _BRINGS = {"make": {"make"}, "gcc": {"gcc"}, "g++": {"g++"}, "cc": {"gcc"}}
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import List, Optional
 
+from cog.records import pattern
+
 from .versions import is_version, key, minor
 
 __all__ = ["holds"]
 
-_TOKEN = re.compile(r"\s*(\(|\)|\"[^\"]*\"|'[^']*'|not\s+in\b|[<>=!~]=?=?|[A-Za-z_][\w.]*)")
+_TOKEN = pattern(r"\s*(\(|\)|\"[^\"]*\"|'[^']*'|not\s+in\b|[<>=!~]=?=?|[A-Za-z_][\w.]*)")
 _FACTS = {
     "os_name": "posix",
     "sys_platform": "linux",

@@ -11,7 +11,7 @@ import posixpath
 import re
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from cog.records import dataclass
+from cog.records import dataclass, pattern
 
 from ..errors import CogError
 
@@ -44,11 +44,11 @@ class RequirementsLoop(CogError):
 
 
 # -r more.txt, -rmore.txt, --requirement=more.txt ... with an optional comment behind it.
-_NESTED = re.compile(
+_NESTED = pattern(
     r"\s*(?:(?P<r>-r|--requirement)|(?P<c>-c|--constraint))"
     r"(?:\s*=\s*|\s+|(?<=-[rc]))(?P<file>[^\s#=]\S*)\s*(?:\s#.*)?"
 )
-_COMMENT = re.compile(r"(?:^|\s)#.*")
+_COMMENT = pattern(r"(?:^|\s)#.*")
 
 
 def split(text: str) -> List[str]:
@@ -126,19 +126,19 @@ class Requirement:
 
 
 # Options that pip accepts on a line of their own only; people write them behind a requirement.
-_INDEX_OPTION = re.compile(
+_INDEX_OPTION = pattern(
     r"(?:(?<=\s)|^)(--find-links|-f|--extra-index-url|--index-url|-i|--trusted-host)(?:=|\s+)(\S+)\s*"
 )
 _LONG_NAME = {"-f": "--find-links", "-i": "--index-url"}
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 _EXTRAS = r"\s*(?:\[[^\]]*\])?"
-_PIN = re.compile(rf"\s*{_NAME}{_EXTRAS}\s*={{2,3}}\s*(?P<version>[^\s;,#*\\]+)(?=[\s;\\]|$)")
-_NAMED = re.compile(rf"\s*{_NAME}{_EXTRAS}\s*(?P<rest>$|[\s;,<>=!~@\\(].*)", re.DOTALL)
-_EDITABLE = re.compile(r"\s*(?:-e|--editable)(?:\s*=\s*|\s+)(?P<target>\S+)")
-_EGG = re.compile(rf"[#&]egg={_NAME}")
-_URL = re.compile(r"\s*(?P<url>(?:[a-z0-9]+\+)?[a-z0-9]+://\S+|\.{0,2}/\S*|\.{1,2}(?=\s|$))", re.I)
-_ARCHIVE = re.compile(r"\s*(?P<url>[^\s@=<>;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz))(?=[\s;]|$)")
-_MARKER = re.compile(r";\s*(?P<marker>[^#\\]*?)\s*(?:--hash.*|\s#.*|\\.*)?$", re.DOTALL)
+_PIN = pattern(rf"\s*{_NAME}{_EXTRAS}\s*={{2,3}}\s*(?P<version>[^\s;,#*\\]+)(?=[\s;\\]|$)")
+_NAMED = pattern(rf"\s*{_NAME}{_EXTRAS}\s*(?P<rest>$|[\s;,<>=!~@\\(].*)", re.DOTALL)
+_EDITABLE = pattern(r"\s*(?:-e|--editable)(?:\s*=\s*|\s+)(?P<target>\S+)")
+_EGG = pattern(rf"[#&]egg={_NAME}")
+_URL = pattern(r"\s*(?P<url>(?:[a-z0-9]+\+)?[a-z0-9]+://\S+|\.{0,2}/\S*|\.{1,2}(?=\s|$))", re.I)
+_ARCHIVE = pattern(r"\s*(?P<url>[^\s@=<>;]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz))(?=[\s;]|$)")
+_MARKER = pattern(r";\s*(?P<marker>[^#\\]*?)\s*(?:--hash.*|\s#.*|\\.*)?$", re.DOTALL)
 
 
 def parse(line: str) -> Optional[Requirement]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from cog.records import pattern
+
 LONGEST = 26
 
 # The grammar of image references: perhaps a registry, then parts in lower case, perhaps a tag or digest.
 PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-REFERENCE = re.compile(
+REFERENCE = pattern(
     rf"(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?/)?{PART}(?:/{PART})*(?::[\w][\w.-]{{0,127}})?(?:@[\w+.:-]+)?"
 )
 

@@ -6,8 +6,10 @@ import posixpath
 import re
 from collections.abc import Iterable
 
+from cog.records import pattern
+
 ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-FIND_LINKS = re.compile(r"^\s*(?:-f|--find-links)(?:\s+|=)(\S+)")
+FIND_LINKS = pattern(r"^\s*(?:-f|--find-links)(?:\s+|=)(\S+)")
 
 
 def local_sources(lines: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -121,3 +122,11 @@ def test_the_tool_starts_without_the_standard_library_s() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_pattern_does_what_a_compiled_one_does() -> None:
+    ours, theirs = records.pattern(r"(?P<n>\d)x", re.IGNORECASE), re.compile(r"(?P<n>\d)x", re.IGNORECASE)
+    assert ours.sub("-", "1X2x3") == theirs.sub("-", "1X2x3")
+    assert [found["n"] for found in ours.finditer("1x2X")] == [found["n"] for found in theirs.finditer("1x2X")]
+    assert (ours.pattern, ours.flags, ours.groupindex) == (theirs.pattern, theirs.flags, theirs.groupindex)
+    assert ours.fullmatch("1xx") is None

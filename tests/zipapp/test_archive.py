@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,12 @@ def test_it_holds_no_compiled_code_and_every_licence(built: Path) -> None:
     licences = {name.split("/")[2].rsplit("-", 1)[0] for name in names if name.startswith("vendor/licenses/")}
     assert licences == {"pydantic", "typing-extensions", "pyyaml"}
     assert "LICENSE" in names
+
+
+def test_the_patched_pattern_of_yaml_means_what_the_released_one_means() -> None:
+    released, shipped = runpy.run_path(str(ROOT / "vendor" / "patches.py"))["READER"][1:]
+    characters = "".join(map(chr, range(0x110000)))
+    assert eval(shipped).findall(characters) == eval(released).findall(characters)
 
 
 def test_every_pin_has_a_hash() -> None:
