@@ -78,4 +78,4 @@ def stream_is_terminal(stream: TextIO) -> bool:
 
 
 def _indented(text: str) -> str:
-    return text.rstrip("\n").replace("\n", "\n  ")
+    return text.rstrip("\n").replace("\n", "\n  ").replace("\n  \n", "\n\n")

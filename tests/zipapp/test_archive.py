@@ -137,8 +137,8 @@ def test_it_explains_a_mistake_on_every_python(built: Path, tmp_path: Path, vers
     (tmp_path / "cog.yaml").write_text("build:\n  gpu: sometimes\n  python_packages: 3\n")
     status, stdout, stderr = run(program(version), str(built), "debug", cwd=tmp_path)
     assert (status, stdout) == (1, "")
-    assert stderr.startswith("error: cog.yaml:2:8: ")
-    assert "cog.yaml:3:20: " in stderr
+    assert stderr.startswith("error: cog.yaml has 2 problems\n")
+    assert "\n  cog.yaml:2:8: " in stderr and "\n  cog.yaml:3:20: " in stderr
     assert "Traceback" not in stderr
 
 
