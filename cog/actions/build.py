@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
 from cog import __version__
-from cog.actions.recipe import ImageOptions, Recipe, base_name, image_name, recipe
+from cog.actions.recipe import ImageOptions, Recipe, base_name, image_name, recipe, told
 from cog.config import check_files
 from cog.dockerfile import defaults, seal
 from cog.dockerfile.instructions import base_of
@@ -24,10 +24,12 @@ from cog.engine import process
 from cog.engine.docker import (
     Build,
     DockerEngine,
+    EarlyBuild,
     NamedContextsMissing,
     engine_builder,
     labels_of,
     layers_of,
+    new_tag,
     under_construction,
 )
 from cog.engine.interface import BuildOptions, Engine, Reporter, Target
@@ -111,43 +113,71 @@ def build(project: Project, options: ImageOptions, engine: DockerEngine, reporte
         known = engine.inspect(unfinished, name, *([base] if base else []))
         fresh, previous = by_name(known, unfinished), by_name(known, name)
         old_labels = labels_of(previous)
-        gpus = "all" if made.resolution.gpu else ""
-        if given_schema is not None:
-            schema = given_schema
-        elif unchanged(fresh, previous):
-            schema = old_labels[seal.SCHEMA]
-        else:
-            reporter.info("Reading the model's schema")
-            schema = ask_schema(project, engine, unfinished, gpus, options.platform)
         if same_packages(fresh, previous) and not options.no_cache and not packaged(project.directory):
             freeze: Optional[str] = old_labels[seal.FREEZE]
         else:
             freeze = ask_freeze(engine, unfinished, options.platform, reporter)
         revision, version = git_facts(project.directory, engine.environment)
-        labels = seal.labels(
-            version=__version__,
-            config=seal.config_label(project.config, made.resolution),
-            schema=schema,
-            freeze=freeze,
-            revision=revision,
-            source_version=version,
-            base_name=base,
-            base_digest=digest_of(by_name(known, base)) if base else "",
-            push_id=push_id,
-            cog_base=made.resolution.base_image if made.resolution.base_kind == "cog" and not made.custom else "",
-            base_layers=layers_of(by_name(known, base)) if base else (),
-        )
-        reporter.info("Adding labels to image")
-        if options.timestamp is None:
-            seal_image(unfinished, name, labels, schema, options, engine, folder / "seal")
+
+        def sealed(schema: str, tag: str, place: str) -> Build:
+            labels = seal.labels(
+                version=__version__,
+                config=seal.config_label(project.config, made.resolution),
+                schema=schema,
+                freeze=freeze,
+                revision=revision,
+                source_version=version,
+                base_name=base,
+                base_digest=digest_of(by_name(known, base)) if base else "",
+                push_id=push_id,
+                cog_base=made.resolution.base_image if made.resolution.base_kind == "cog" and not made.custom else "",
+                base_layers=layers_of(by_name(known, base)) if base else (),
+            )
+            return seal_step(unfinished, tag, labels, schema, options, engine, folder / place)
+
+        def ask() -> str:
+            reporter.info("Reading the model's schema")
+            return ask_schema(project, engine, unfinished, "all" if made.resolution.gpu else "", options.platform)
+
+        guess = old_labels.get(seal.SCHEMA)
+        named = False
+        if given_schema is not None:
+            schema = given_schema
+        elif guess is not None and unchanged(fresh, previous):
+            schema = guess
+        elif guess is not None and options.timestamp is None:
+            # An edit seldom changes inputs and outputs: the labels of last time are put on while the model is asked.
+            with EarlyBuild(engine, sealed(guess, new_tag(), "guess")) as early:
+                schema = ask()
+                named = schema == guess and early.accepted(name)
         else:
-            with under_construction(engine) as late:
-                seal_image(unfinished, late, labels, schema, options, engine, folder / "seal")
-                engine.retime(late, full(name), options.timestamp, layers_of(by_name(known, base)), folder / "times")
+            schema = ask()
+        if not named:
+            reporter.info("Adding labels to image")
+            finish(sealed, schema, name, options, engine, layers_of(by_name(known, base)), folder / "times")
     reporter.info(f"Image built as {name}")
-    if made.resolution.driver:
-        reporter.info(f"CUDA {made.resolution.cuda} needs NVIDIA driver {made.resolution.driver} or newer on the host")
+    for note in made.resolution.notes:
+        if note.code == "gpu-driver":
+            reporter.info(told(note))
     return Built(name, schema)
+
+
+def finish(
+    sealed: Callable[[str, str, str], Build],
+    schema: str,
+    name: str,
+    options: ImageOptions,
+    engine: DockerEngine,
+    base: Sequence[str],
+    folder: Path,
+) -> None:
+    """The last step, which gives the image its name; with --timestamp after its files have their time."""
+    if options.timestamp is None:
+        engine.build(sealed(schema, name, "seal"), shown=False)
+        return
+    with under_construction(engine) as late:
+        engine.build(sealed(schema, late, "seal"), shown=False)
+        engine.retime(late, full(name), options.timestamp, base, folder)
 
 
 def base_image(project: Project, engine: Engine, wanted: BuildOptions, reporter: Reporter) -> Target:
@@ -309,29 +339,27 @@ def build_weights(made: Recipe, options: ImageOptions, engine: DockerEngine, fol
     return made
 
 
-def seal_image(
+def seal_step(
     unfinished: str,
-    name: str,
+    tag: str,
     labels: Mapping[str, str],
     schema: str,
     options: ImageOptions,
     engine: DockerEngine,
     folder: Path,
-) -> None:
+) -> Build:
+    """Labels and the schema file on top of an image, by the builder that sees the engine's images."""
     context.write(folder / "files", {"openapi_schema.json": schema}, runtime=False, time=options.timestamp or 0)
     context.write(folder, {"Dockerfile": render(seal.seal(unfinished))}, runtime=False)
-    engine.build(
-        Build(
-            dockerfile=folder / "Dockerfile",
-            context=folder / "files",
-            tag=name,
-            labels=tuple(f"{label}={value}" for label, value in labels.items()),
-            platform=options.platform,
-            builder=engine_builder(engine.environment),
-            timestamp=options.timestamp,
-            progress="plain",
-        ),
-        shown=False,
+    return Build(
+        dockerfile=folder / "Dockerfile",
+        context=folder / "files",
+        tag=tag,
+        labels=tuple(f"{label}={value}" for label, value in labels.items()),
+        platform=options.platform,
+        builder=engine_builder(engine.environment),
+        timestamp=options.timestamp,
+        progress="plain",
     )
 
 

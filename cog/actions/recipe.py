@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
-from cog.compat import Resolution, load_tables, resolve
+from cog.compat import Note, Resolution, load_tables, resolve
 from cog.dockerfile.ignore import escaped
 from cog.dockerfile.instructions import Instruction
 from cog.dockerfile.names import derived, weights_of
@@ -134,9 +134,13 @@ def resolve_project(
     )
     if reporter is not None:
         for note in resolution.notes:
-            text = f"{note.message}\n{note.fix}" if note.fix else note.message
-            (reporter.warning if note.severity == "warning" else reporter.info)(text)
+            if note.code != "gpu-driver":  # said when the image is built
+                (reporter.warning if note.severity == "warning" else reporter.info)(told(note))
     return resolution
+
+
+def told(note: Note) -> str:
+    return f"{note.message}\n{note.fix}" if note.fix else note.message
 
 
 def recipe(

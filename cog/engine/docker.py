@@ -336,17 +336,25 @@ class DockerEngine:
 
     # - images -
 
-    def build(self, build: Build, *, shown: bool = True) -> None:
-        """Build, or raise what went wrong. `shown` False: only a failure says anything."""
-        cwd: Optional[Path] = None
-        if build.progress in ("", "auto") and self.environment.get("TERM") == "dumb":
-            build = replace(build, progress="plain")
+    def begin(self, build: Build) -> process.Child:
+        """The build in the background; whoever begins it waits for it, or stops it."""
+        argv, cwd = self.prepared(build)
+        self.reporter.debug("$ " + " ".join([self.program, *argv]) + " &")
+        return process.Child([self.program, *argv], cwd=cwd)
+
+    def prepared(self, build: Build) -> tuple[list[str], Optional[Path]]:
+        """The command line of a build, and where it runs; a file goes with it when labels are long."""
         if too_long(build.labels):
             cwd = build.dockerfile.parent
             (cwd / "bake.json").write_text(bake_file(build, cwd), encoding="utf-8")
-            argv = argv_for_bake(build, "bake.json")
-        else:
-            argv = argv_for_build(replace(build, build_args=build.build_args + proxy_arguments(self.environment)))
+            return argv_for_bake(build, "bake.json"), cwd
+        return argv_for_build(replace(build, build_args=build.build_args + proxy_arguments(self.environment))), None
+
+    def build(self, build: Build, *, shown: bool = True) -> None:
+        """Build, or raise what went wrong. `shown` False: only a failure says anything."""
+        if build.progress in ("", "auto") and self.environment.get("TERM") == "dumb":
+            build = replace(build, progress="plain")
+        argv, cwd = self.prepared(build)
         lines: deque[str] = deque(maxlen=KEPT_LINES)
 
         def take(line: str) -> None:
@@ -398,6 +406,9 @@ class DockerEngine:
         """Take a name away; the image goes too when nothing else needs it."""
         self.quietly("image", "rm", "--force", "--no-prune", image)
 
+    def tag(self, image: str, name: str) -> None:
+        self.ask(["tag", image, name])
+
     def retime(self, image: str, name: str, epoch: int, base: Sequence[str], folder: Path) -> None:
         """Give `image` the name `name`, with no file in it later than `epoch`. `base`: layers left alone."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -406,7 +417,7 @@ class DockerEngine:
         if saved.exists() and retime(saved, changed, epoch, name, base):
             self.ask(["load", "--quiet", "--input", str(changed)])
         else:
-            self.ask(["tag", image, name])
+            self.tag(image, name)
 
     def driver(self, builder: str) -> str:
         """The driver of a builder: "docker" for the engine's own."""
@@ -618,6 +629,11 @@ def new_name(purpose: str) -> str:
     return f"cog-{purpose}-{uuid.uuid4().hex[:12]}"
 
 
+def new_tag() -> str:
+    """A name for an image that is not finished."""
+    return f"cog-build:{uuid.uuid4().hex[:12]}"
+
+
 def terminal(descriptor: int) -> bool:
     try:
         return os.isatty(descriptor)
@@ -625,10 +641,36 @@ def terminal(descriptor: int) -> bool:
         return False
 
 
+class EarlyBuild:
+    """A build that is begun before it is known whether it will be wanted: its image gets a name only then."""
+
+    def __init__(self, engine: DockerEngine, build: Build) -> None:
+        self._engine, self._build = engine, build
+        self._child: Optional[process.Child] = None
+
+    def __enter__(self) -> EarlyBuild:
+        self._child = self._engine.begin(self._build)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.stop()
+            with Shield():
+                self._engine.untag(self._build.tag)
+
+    def accepted(self, name: str) -> bool:
+        """Wait for it and give it the name; False when it failed, and somebody must build it again to see why."""
+        assert self._child is not None
+        if self._child.wait() != 0:
+            return False
+        self._engine.tag(self._build.tag, name)
+        return True
+
+
 @contextmanager
 def under_construction(engine: DockerEngine) -> Iterator[str]:
     """A name for an image that is not finished; it is taken away at the end."""
-    name = f"cog-build:{uuid.uuid4().hex[:12]}"
+    name = new_tag()
     try:
         yield name
     finally:

@@ -176,6 +176,10 @@ class Child:
     def status(self) -> Optional[int]:
         return self._process.poll()
 
+    def wait(self) -> int:
+        """Until it ends by itself; its status."""
+        return self._process.wait()
+
     def tail(self) -> str:
         if not self.alive():
             self._reader.join(1)  # what it said last is still in the pipe

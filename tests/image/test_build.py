@@ -80,6 +80,29 @@ def test_packages_of_pip_and_apt_are_installed_and_a_code_edit_installs_nothing_
     assert "pip freeze" not in again.stderr
 
 
+def unfinished() -> set[str]:
+    return set(docker("image", "ls", "--quiet", "cog-build").split())
+
+
+def test_an_edit_keeps_the_inputs_and_a_new_input_is_noticed(project: Project) -> None:
+    before = unfinished()
+    project.cog("build")
+    first = labels(project.name)["run.cog.openapi_schema"]
+    project.write({"predict.py": "# edited\n" + PREDICTOR})
+    project.cog("build")
+    assert labels(project.name)["run.cog.openapi_schema"] == first
+    assert docker("run", "--rm", project.name, "head", "-1", "/src/predict.py") == "# edited\n"
+    project.write({"predict.py": PREDICTOR.replace("s: str", "n: int, s: str")})
+    project.cog("build")
+    inputs = json.loads(labels(project.name)["run.cog.openapi_schema"])["components"]["schemas"]["Input"]["properties"]
+    assert list(inputs) == ["n", "s"]
+    project.write({"predict.py": "raise ValueError('broken now')"})
+    image = inspect(project.name)["Id"]
+    assert "broken now" in project.cog("build", status=1).stderr
+    assert inspect(project.name)["Id"] == image, "the last good image keeps its name"
+    assert unfinished() <= before
+
+
 def test_a_secret_is_usable_in_the_build_and_in_no_layer(project: Project, tmp_path: Path) -> None:
     secret = "correct-horse-battery-staple"
     (tmp_path / "token.txt").write_text(secret)

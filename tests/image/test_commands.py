@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import BASE, PYTHON, Project, answers, containers, docker, eventually, free_port, interrupt, post
+from conftest import BASE, PYTHON, Project, answers, containers, docker, eventually, free_port, inspect, interrupt, post
 
 
 def test_predict_prints_the_output_and_nothing_else_on_standard_output(project: Project) -> None:
@@ -239,6 +239,18 @@ def test_ctrl_c_while_the_schema_is_read_leaves_neither_image_nor_container(proj
     assert interrupt(process) == 130, project.log()
     assert not set(mine) & set(docker("ps", "--all", "--quiet").split())
     assert docker("image", "ls", "--quiet", project.name) == ""
+
+
+def test_ctrl_c_while_a_rebuild_reads_the_schema_keeps_the_old_image(project: Project) -> None:
+    project.cog("build")
+    image = inspect(project.name)["Id"]
+    project.write({"predict.py": "import time\ntime.sleep(600)\n"})
+    process = project.start("build")
+    mine = eventually(lambda: schema_containers(project), "the container of the schema step")
+    assert interrupt(process) == 130, project.log()
+    assert not set(mine) & set(docker("ps", "--all", "--quiet").split())
+    assert inspect(project.name)["Id"] == image
+    assert "Traceback" not in project.log()
 
 
 def schema_containers(project: Project) -> list[str]:
