@@ -233,3 +233,21 @@ def test_processes_that_a_model_starts_with_multiprocessing_work(tmp_path):
     """
     with Server(tmp_path, model) as server:
         assert server.predict()["output"] == [2, 4, 6, 8]
+
+
+def test_metrics_that_json_cannot_say_do_no_harm(tmp_path):
+    model = """
+    from cog import BasePredictor, current_scope
+
+    class Predictor(BasePredictor):
+        def predict(self, how: str = "fine") -> str:
+            if how != "fine":
+                current_scope().record_metric("score", float(how))
+            return "x"
+    """
+    with Server(tmp_path, model) as server:
+        for how in ("nan", "inf", "0.5"):
+            document = server.predict(how=how)
+            assert document["status"] == "succeeded"
+            assert document["metrics"]["score"] == (0.5 if how == "0.5" else None)
+        assert server.predict()["output"] == "x"

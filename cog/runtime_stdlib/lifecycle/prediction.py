@@ -162,5 +162,20 @@ class Prediction:
     def metrics_text(self) -> bytes:
         if self.metrics is None:
             return b"null"
-        return _encode(self.metrics).encode("utf-8", "replace")
+        try:
+            text = _encode(self.metrics)
+        except ValueError:
+            text = _encode(finite(self.metrics))
+        return text.encode("utf-8", "replace")
+
+
+def finite(value: Any) -> Any:
+    """A copy in which NaN and the infinities, which JSON does not have, are null."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value
 

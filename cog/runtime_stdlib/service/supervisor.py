@@ -142,6 +142,8 @@ class Supervisor:
         """The setup is over, and badly; only the first reason counts."""
         with self._lock:
             if self.setup.status is not None:
+                if self.journal is not None:  # of a worker that replaces one that died: its end counts as a death
+                    self.journal.error("setup failed", exception=logs)
                 return
             self.setup.logs = logs
             self.setup.completed_at = iso(time.time())

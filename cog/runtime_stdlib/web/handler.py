@@ -272,7 +272,14 @@ class Handler:
             if type(segment) is bytes:
                 parts.append(segment)
                 continue
-            opened, mime = open_output(segment)
+            try:
+                opened, mime = open_output(segment)
+            except OSError:  # somebody cleans the temporary directory under us
+                for part in parts:
+                    if isinstance(part, FilePart):
+                        part.file.close()
+                discard(files)
+                raise
             parts.append(b'"data:' + mime + b";base64,")
             parts.append(opened)
             parts.append(b'"')
