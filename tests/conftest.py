@@ -61,9 +61,11 @@ def _watch(event, arguments):
 
 sys.addaudithook(_watch)
 
-# A shell without job control starts its background jobs with SIGINT ignored, and every child would inherit that.
+# A shell without job control starts its background jobs with SIGINT ignored, nohup with SIGHUP; every child inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
