@@ -16,6 +16,7 @@ from cog.records import dataclass
 
 STEP_TAIL = 20
 LONGEST_LINE = 500
+LONGEST_STEP = 160
 
 
 class DockerMissing(CogError):
@@ -84,7 +85,7 @@ class BuildFailed(CogError):
 
     def __init__(self, step: str, tail: str, hint: str, *, what: str = "") -> None:
         super().__init__(
-            what or (f"the build failed at: {step}" if step else "the build failed"),
+            what or (f"the build failed at: {shortened(step, LONGEST_STEP)}" if step else "the build failed"),
             why=tail,
             fix=hint or "look at the lines above; `cog debug --explain` shows the Dockerfile and why each line is there",
         )
@@ -167,8 +168,8 @@ def read_failure(lines: Sequence[str]) -> Failure:
     return Failure("", "\n".join(line for line in plain[-STEP_TAIL:] if line.strip()), error)
 
 
-def shortened(line: str) -> str:
-    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..."
+def shortened(line: str, longest: int = LONGEST_LINE) -> str:
+    return line if len(line) <= longest else f"{line[:longest]} ..."
 
 
 OFFLINE = re.compile(
@@ -225,6 +226,12 @@ CAUSES = (
         re.compile(r"package '?([^\s']+)'? has no installation candidate", re.I),
         PackageNotFound,
         "correct {0} in `system_packages`; the base image's distribution may call it otherwise",
+    ),
+    Cause(
+        re.compile(r"failed to download `?https?://\S*python-build-standalone", re.I),
+        NoNetwork,
+        "Python for this image could not be fetched: set COG_PYTHON_ARCHIVE to a local one, or UV_PYTHON_INSTALL_MIRROR in"
+        " `environment` of cog.yaml; or start from the slim image: --use-cuda-base-image=false",
     ),
     Cause(
         OFFLINE,

@@ -154,6 +154,12 @@ def test_a_failed_build_names_the_step_and_its_last_lines() -> None:
         ("E: Unable to locate package fmpeg", 100, "package-not-found", "fmpeg"),
         ("E: Package 'libgl1-mesa-glx' has no installation candidate", 100, "package-not-found", "libgl1-mesa-glx"),
         ("Temporary failure in name resolution", 1, "no-network", "docs/air-gap.md"),
+        (
+            "cause: Failed to download `https://github.com/astral-sh/python-build-standalone/releases/x`: dns error",
+            1,
+            "no-network",
+            "COG_PYTHON_ARCHIVE",
+        ),
         ("SSL: CERTIFICATE_VERIFY_FAILED", 1, "no-network", "COG_CA_CERT"),
         ("x.whl is not a supported wheel on this platform.", 1, "wheel-for-another-python", "python_version"),
         ("ERROR: Package 'x' requires a different Python: 3.8 not in '>=3.9'", 1, "wheel-for-another-python", "python_version"),
