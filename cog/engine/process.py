@@ -278,9 +278,57 @@ def _send(process: subprocess.Popen[bytes], number: int, group: bool) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes], group: bool) -> None:
-    _send(process, getattr(signal, "SIGKILL", signal.SIGTERM), group)
+    """End a program at once, with all that it has started, whatever groups and sessions that is in."""
     with Shield():
+        family = _halted_family(process.pid) if process.poll() is None else []
+        _send(process, getattr(signal, "SIGKILL", signal.SIGTERM), group)
+        for pid in family:
+            _signal(pid, signal.SIGKILL)
         process.wait()
+
+
+def _halted_family(pid: int) -> list[int]:
+    """The descendants of a process, it and they stopped: what is stopped starts nothing new meanwhile."""
+    if not hasattr(signal, "SIGSTOP"):
+        return []  # Windows
+    family: list[int] = []
+    news = [pid]
+    while news:
+        for one in news:
+            _signal(one, signal.SIGSTOP)
+        known = {pid, *family}
+        news = [child for child, parent in parents().items() if parent in known and child not in known]
+        family += news
+    return family
+
+
+def parents() -> dict[int, int]:
+    """Process -> its parent, of all processes."""
+    found = {}
+    if os.path.exists("/proc/self/stat"):
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    with open(f"/proc/{name}/stat", "rb") as file:
+                        found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+                except OSError:
+                    continue  # it has ended meanwhile
+        return found
+    try:
+        listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True).stdout
+    except OSError:
+        return found
+    for line in listing.splitlines():
+        child, _, parent = line.strip().partition(" ")
+        found[int(child)] = int(parent)
+    return found
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # it has gone meanwhile
 
 
 def _terminal(descriptor: int) -> bool:

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from cog.engine import signals
-from cog.engine.process import CAPTURE, NOTHING, STDERR, Child, ProcessFailed, ProgramMissing, run
+from cog.engine.process import CAPTURE, NOTHING, STDERR, Child, ProcessFailed, ProgramMissing, parents, run
 
 PYTHON = sys.executable
 
@@ -198,10 +199,7 @@ def test_stopping_a_child_ends_what_it_started() -> None:
     pid = int(lines.first())
     child.stop()
     assert not child.alive()
-    for _ in range(1000):  # init reaps it, in its own time
-        if gone(pid) or Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
-            return
-    assert not Path(f"/proc/{pid}").exists()
+    assert ended(pid)
 
 
 def test_a_child_that_ignores_the_polite_way_is_killed() -> None:
@@ -211,6 +209,40 @@ def test_a_child_that_ignores_the_polite_way_is_killed() -> None:
     lines.first()
     child.stop(grace=0.1)
     assert child.status() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_a_child_that_is_killed_takes_even_what_has_left_its_session(session: bool) -> None:
+    lines = Lines()
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "deep = 'import time; print(1, flush=True); time.sleep(600)'\n"
+        "inner = 'import subprocess, sys; subprocess.run([sys.executable, \"-c\", sys.argv[1]])'\n"
+        f"child = subprocess.Popen([sys.executable, '-c', inner, deep], start_new_session={session}, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)"
+    )
+    child = Child(python(code), line=lines)
+    pid = int(lines.first())
+    grandchildren = [one for one, parent in parents().items() if parent == pid]
+    assert len(grandchildren) == 1
+    child.stop(grace=0.1)
+    for one in (pid, *grandchildren):
+        assert ended(one)
+
+
+def ended(pid: int) -> bool:
+    """Wait until a process that is no child of ours has gone, or only init has still to notice."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+    return False
 
 
 def test_the_last_words_of_a_child_that_ended_are_kept() -> None:
