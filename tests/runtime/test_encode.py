@@ -157,6 +157,11 @@ def test_a_number_of_too_many_digits_is_a_clear_failure():
             encoder().encode([10**5000])
 
 
+def test_a_decimal_that_no_memory_could_hold_is_null():
+    assert text_of([decimal.Decimal("1E+999999999"), decimal.Decimal("1E+20")]) == "[null,100000000000000000000]"
+    assert mismatch(decimal.Decimal("1E+999999999"), int) is None
+
+
 def test_subclasses_of_plain_types_are_plain():
     class Text(str):
         pass

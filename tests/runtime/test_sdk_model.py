@@ -314,6 +314,11 @@ def test_what_fields_refuse(field, given):
         Kinds(**{field: given})
 
 
+def test_a_number_of_endless_digits_is_refused_at_once():
+    for endless in ("9" * 5000, decimal.Decimal("1E+999999999")):
+        assert problems(Box, x=endless)[2] == "  value is not a valid integer (type=type_error.integer)"
+
+
 def test_a_secret_does_not_show_in_an_error_or_a_repr():
     assert "hunter2" not in repr(Kinds(secret="hunter2"))
     assert "hunter2" not in Kinds(secret="hunter2").json()

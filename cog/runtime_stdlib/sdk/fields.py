@@ -80,11 +80,18 @@ def check_str(value: Any, loc: Loc, errors: Errors) -> Any:
     return None
 
 
+def too_long(value: Any) -> bool:
+    """Whether int() of it would take very long: many digits, or Decimal("1E+999999999")."""
+    if isinstance(value, (str, bytes)):
+        return len(value) > LONGEST_NUMBER
+    return type(value).__name__ == "Decimal" and value.is_finite() and value.adjusted() > LONGEST_NUMBER
+
+
 def check_int(value: Any, loc: Loc, errors: Errors) -> Any:
     if isinstance(value, int) and type(value) is not bool:
         return value
     value = scalar(value)
-    if not isinstance(value, (str, bytes)) or len(value) <= LONGEST_NUMBER:
+    if not too_long(value):
         try:
             return int(value)
         except (TypeError, ValueError, OverflowError):

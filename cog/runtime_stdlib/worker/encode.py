@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cog.runtime_stdlib.schema.spec import Spec
 
 SMALL_FILE = 1 << 20  # a file object's content up to here travels in memory, larger ones by disk
+LONGEST_NUMBER = 4300  # digits
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -292,7 +293,8 @@ def simpler(value: Any, marks: Marks) -> Any:
     if kind.__name__ == "Decimal":
         if not value.is_finite():
             return None
-        return int(value) if value.as_tuple().exponent >= 0 else float(value)
+        # 1E+999999999 as an int would take all memory: such a number goes the way of infinity.
+        return int(value) if 0 <= value.as_tuple().exponent < LONGEST_NUMBER else float(value)
     if kind.__module__ in ("uuid", "ipaddress"):
         return str(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):

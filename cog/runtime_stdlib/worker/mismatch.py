@@ -100,7 +100,7 @@ def check_str(value: Any, loc: Loc, found: Found) -> None:
 
 
 def check_int(value: Any, loc: Loc, found: Found) -> None:
-    if isinstance(value, int):
+    if isinstance(value, int) or type(value).__name__ == "Decimal":
         return
     try:
         if isinstance(value, (list, dict, tuple)):
