@@ -72,4 +72,4 @@ try:
     sys.stderr.flush()
 except (OSError, ValueError):
     pass  # whoever listened has gone
-os._exit(_status)
+os._exit(_status or 0)

@@ -71,6 +71,7 @@ def test_packages_are_installed_once_with_progress_on_standard_error(greeting: C
     assert greeting.leftovers() == []
 
 
+@pytest.mark.heavy
 def test_other_requirements_get_another_environment_and_equal_ones_the_first(greeting: Cog) -> None:
     assert greeting("predict").stdout == "hello\n"
     require(greeting, "greeting==2.0")
@@ -80,6 +81,7 @@ def test_other_requirements_get_another_environment_and_equal_ones_the_first(gre
     assert "Installing" not in greeting("predict").stderr
 
 
+@pytest.mark.heavy
 def test_a_half_made_environment_is_made_anew(greeting: Cog) -> None:
     greeting("predict")
     (folder,) = (greeting.project / ".cog").glob("env-*/")
@@ -101,6 +103,7 @@ def test_packages_that_there_are_not_are_explained_and_nothing_is_kept(greeting:
     assert environments(greeting) == []
 
 
+@pytest.mark.heavy
 def test_run_finds_the_environment_s_programs(greeting: Cog) -> None:
     ended = greeting("run", "python", "-c", "import greeting, sys; print(greeting.TEXT, sys.prefix)")
     (folder,) = (greeting.project / ".cog").glob("env-*/")
@@ -108,6 +111,7 @@ def test_run_finds_the_environment_s_programs(greeting: Cog) -> None:
     assert greeting("run", "sh", "-c", "command -v pip").stdout == f"{folder}/bin/pip\n"
 
 
+@pytest.mark.heavy
 def test_the_model_gets_its_own_pydantic(greeting: Cog) -> None:
     wheel(greeting.project / "wheels", "pydantic", "2.99", "VERSION = 'the user s'\n")
     wheel(greeting.project / "wheels", "yaml", "99", "__version__ = 'the user s'\n")
@@ -170,6 +174,7 @@ def test_the_declared_python_is_taken_when_it_is_on_the_path(tool: Cog, tmp_path
     assert "warning" not in ended.stderr
 
 
+@pytest.mark.heavy
 def test_two_at_once_install_once(greeting: Cog) -> None:
     both = [greeting.start("predict") for _ in range(2)]
     answers = [process.communicate(timeout=120) for process in both]
