@@ -28,3 +28,19 @@ def step_out() -> str:
     sys.path.insert(0, root)  # ours beats a `cog` that the model pip-installed
     os.chdir("/")
     return os.path.abspath(directory) if os.path.isabs(directory) else os.path.join(here, directory)
+
+
+def use_packed_bytecode() -> None:
+    """Where an image has the runtime's bytecode in one file, import from that: see bytecode.py."""
+    from os import listdir
+    from os.path import abspath, dirname
+
+    root = dirname(dirname(dirname(abspath(__file__))))
+    try:
+        there = any(name.startswith("bytecode-") for name in listdir(root))
+    except OSError:
+        return
+    if there:
+        from cog.runtime_stdlib.bytecode import use
+
+        use(root)

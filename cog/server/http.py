@@ -7,6 +7,9 @@ def main() -> None:
     from cog.runtime_stdlib.isolation import step_out
 
     directory = step_out()
+    from cog.runtime_stdlib.isolation import use_packed_bytecode
+
+    use_packed_bytecode()
     from cog.runtime_stdlib.app import serve
 
     serve(directory)

@@ -43,8 +43,9 @@ RUNTIME = {
     "cog.command": set(),
     "cog.command.openapi_schema": {f"{_R}.isolation", f"{_R}.app"},
     f"{_R}": set(),
-    f"{_R}.isolation": set(),
-    f"{_R}.path_hook": set(),
+    f"{_R}.isolation": {f"{_R}.bytecode"},
+    f"{_R}.path_hook": {f"{_R}.bytecode"},
+    f"{_R}.bytecode": set(),
     f"{_R}.project": set(),
     # The composition root sees everything below it, and nothing sees the composition root.
     f"{_R}.app": {

@@ -32,6 +32,7 @@ EXCUSED = {
     ("cog/__init__.py", "__import__"): "the public names, from a table of our own modules",
     ("cog/runtime_stdlib/app.py", "__import__"): "COG_EAGER_IMPORTS: modules that the platform names, before the fork",
     ("cog/runtime_stdlib/worker/outline.py", "exec"): "the signatures of a model that cannot be imported, its body cut out",
+    ("cog/runtime_stdlib/bytecode.py", "exec"): "the code of our own modules, packed when the image was built",
 }
 
 

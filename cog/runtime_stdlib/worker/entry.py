@@ -29,7 +29,10 @@ FDS_PER_MESSAGE = 64  # the kernel takes 253
 
 
 # How a fresh interpreter becomes a worker; the settings follow as an argument.
-COMMAND = "from cog.runtime_stdlib.worker.entry import main; main()"
+COMMAND = (
+    "from cog.runtime_stdlib.isolation import use_packed_bytecode; use_packed_bytecode();"
+    " from cog.runtime_stdlib.worker.entry import main; main()"
+)
 
 
 def forked(control: Any, settings: Settings, out: int, err: int) -> NoReturn:
