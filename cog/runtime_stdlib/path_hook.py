@@ -66,6 +66,12 @@ def main() -> int:
     if len(sys.argv) != 2:
         sys.stderr.write("usage: python -I path_hook.py DIRECTORY\n")
         return 2
+    if sys.version_info < (3, 11) and sys.flags.hash_randomization:
+        # Before 3.11 the order of a constant set in bytecode follows the hash seed, and with it the layer's digest.
+        import os
+
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-s", "-B", os.path.abspath(__file__), sys.argv[1]])
     sys.stdout.write(write(sys.argv[1]) + "\n")
     return 0
 

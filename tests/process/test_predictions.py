@@ -251,3 +251,31 @@ def test_metrics_that_json_cannot_say_do_no_harm(tmp_path):
             assert document["status"] == "succeeded"
             assert document["metrics"]["score"] == (0.5 if how == "0.5" else None)
         assert server.predict()["output"] == "x"
+
+
+def test_an_item_that_does_not_fit_its_annotation_is_a_500_for_a_synchronous_client(tmp_path):
+    model = """
+    from typing import Iterator
+
+    class Predictor:
+        def predict(self, good: bool = True) -> Iterator[int]:
+            yield 1
+            yield 2 if good else {"a": 1}
+    """
+    with Server(tmp_path, model) as server:
+        assert server.predict()["output"] == [1, 2]
+        answer = server.request("POST", "/predictions", {"input": {"good": False}})
+        assert answer.status == 500
+        assert "output" in answer.json["detail"]
+
+
+def test_weights_for_a_model_without_a_setup_of_its_own_are_no_problem(tmp_path):
+    model = """
+    from cog import BasePredictor
+
+    class Predictor(BasePredictor):
+        def predict(self) -> str:
+            return "fine"
+    """
+    with Server(tmp_path, model, env={"COG_WEIGHTS": "weights.tar"}) as server:
+        assert server.predict()["output"] == "fine"

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
     from ..lifecycle.prediction import Prediction
-    from ..schema.spec import Spec
     from ..service.journal import Journal
     from ..service.runner import Runner
     from ..service.supervisor import Supervisor
@@ -38,6 +37,8 @@ BUSY = json_reply(409, b'{"detail":"Already running a prediction"}')
 SETUP_FAILED = json_reply(503, b'{"detail":"The setup of the model failed: see /health-check"}')
 DEFUNCT = json_reply(503, b'{"detail":"The model has crashed and is not restarted: see /health-check"}')
 WRONG_MODE = json_reply(409, b'{"detail":"This server was started for training (--x-mode train) and has no predictor"}')
+
+DESCRIPTION_PATIENCE = 2.0  # seconds; a model that is imported for longer answers 409 unchecked
 
 PREDICTION_URLS = {
     "predictions_url": "/predictions",
@@ -189,17 +190,19 @@ class Handler:
     # -- predictions
 
     def _predict(self, request: Request, id: Optional[str], connection: Connection) -> Reply:
-        return self._create(request, id, connection, self._supervisor.predict, False)
+        return self._create(request, id, connection, False)
 
     def _train(self, request: Request, id: Optional[str], connection: Connection) -> Reply:
-        return self._create(request, id, connection, self._supervisor.train, True)
+        return self._create(request, id, connection, True)
 
-    def _create(
-        self, request: Request, id: Optional[str], connection: Connection, spec: Optional[Spec], training: bool
-    ) -> Reply:
+    def _create(self, request: Request, id: Optional[str], connection: Connection, training: bool) -> Reply:
+        supervisor = self._supervisor
+        if not supervisor.settled.is_set():
+            supervisor.settled.wait(DESCRIPTION_PATIENCE)  # to say what is wrong with a request that comes this early
+        spec = supervisor.train if training else supervisor.predict
         if spec is None:
             return self._refusal()
-        if not training and self._supervisor.settings.mode == "train":
+        if not training and supervisor.settings.mode == "train":
             return WRONG_MODE
         headers = request.headers
         body = request.body

@@ -143,11 +143,15 @@ class AsyncExecutor:
             if hasattr(result, "__anext__"):
                 send((m.STARTED_ITERATOR,))
                 async for item in result:
-                    send((m.YIELDED, [segments(encoder.encode_item(item), yielded_files)]))
+                    encoded = encoder.encode_item(item)
+                    mismatch = mismatch or encoded.mismatch
+                    send((m.YIELDED, [segments(encoded, yielded_files)]))
             elif hasattr(result, "__next__") and not hasattr(result, "read"):
                 send((m.STARTED_ITERATOR,))
                 for item in result:
-                    send((m.YIELDED, [segments(encoder.encode_item(item), yielded_files)]))
+                    encoded = encoder.encode_item(item)
+                    mismatch = mismatch or encoded.mismatch
+                    send((m.YIELDED, [segments(encoded, yielded_files)]))
             else:
                 encoded = encoder.encode(result)
                 value, mismatch = segments(encoded), encoded.mismatch

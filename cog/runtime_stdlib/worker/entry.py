@@ -320,13 +320,13 @@ class Worker:
             call = entry.bound(instance)
             asynchronous = is_async(call)
             count = self._concurrency(mode, asynchronous)
-            setup = getattr(instance, "setup", None)
+            setup = own_setup(instance)
             coroutine = None
             if asynchronous:
                 from .async_execute import AsyncExecutor
 
                 executor = AsyncExecutor(self._callees, self._callee)
-            if callable(setup):
+            if setup is not None:
                 from .weights import arguments
 
                 if is_async(setup) and not asynchronous:
@@ -390,14 +390,20 @@ class Worker:
         instance = self._instances.get(mode)
         if instance is None:
             instance = entry.instantiate()
-            setup = getattr(instance, "setup", None)
-            if entry.is_class and callable(setup):
+            setup = own_setup(instance) if entry.is_class else None
+            if setup is not None:
                 from .weights import arguments
 
                 setup(**arguments(setup))
             self._instances[mode] = instance
         self._callees[mode] = self._make_callee(mode, entry.bound(instance))
         return self._callees[mode]
+
+
+def own_setup(instance: Any) -> Any:
+    """The model's setup(), or None when it has only the SDK's, which does nothing."""
+    setup = getattr(instance, "setup", None)
+    return setup if callable(setup) and not getattr(setup, "__cog_stub__", False) else None
 
 
 def _traceback(error: BaseException) -> str:

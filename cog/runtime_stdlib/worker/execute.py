@@ -179,7 +179,7 @@ class SyncExecutor:
             arguments = callee.binder.bind(values, leaves)
             result = self._call(callee.call, arguments)
             if hasattr(result, "__next__") and not hasattr(result, "read"):
-                self._drain(result, callee, yielded_files)
+                mismatch = self._drain(result, callee, yielded_files)
             else:
                 encoded = callee.encoder.encode(result)
                 value, mismatch = segments(encoded), encoded.mismatch
@@ -218,13 +218,16 @@ class SyncExecutor:
         finally:
             self._armed = False
 
-    def _drain(self, iterator: Any, callee: Callee, yielded_files: List[str]) -> None:
+    def _drain(self, iterator: Any, callee: Callee, yielded_files: List[str]) -> Optional[str]:
+        """Send all items; returns how the first one that does not fit its annotation does not."""
         if self._outbox is None:
             self._outbox = Outbox(self._slot)
         outbox = self._outbox
         outbox.send((m.STARTED_ITERATOR,))
         put, encode_item = outbox.item, callee.encoder.encode_item
         throw = getattr(iterator, "throw", None)
+        mismatch: Optional[str] = None
+        index = 0
         while True:
             try:
                 self._armed = True
@@ -236,10 +239,13 @@ class SyncExecutor:
                 else:
                     item = next(iterator)
             except StopIteration:
-                return
+                return mismatch
             finally:
                 self._armed = False
-            encoded = encode_item(item)
+            encoded = encode_item(item, index)
+            index += 1
+            if mismatch is None:
+                mismatch = encoded.mismatch
             put(segments(encoded, yielded_files))
 
 
