@@ -22,6 +22,9 @@ if sys.argv[1:] == ["--version"]:
     sys.stdout.flush()
     os._exit(0)  # as at the end
 
+import gc
+
+gc.set_threshold(50000)  # loading modules makes much that stays: looking it through again and again is waste
 _archive = os.path.abspath(sys.path[0])
 _digest = "@DIGEST@"
 _home = os.environ.get("COG_CACHE_DIR")
