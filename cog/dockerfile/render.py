@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from cog.dockerfile.instructions import Instruction
@@ -17,6 +16,8 @@ def render(instructions: Sequence[Instruction], *, explain: bool = False) -> str
         if explain and instruction.because:
             if lines:
                 lines.append("")
+            import textwrap  # only to explain
+
             lines += [f"# {line}" for line in textwrap.wrap(instruction.because, WIDTH - 2)]
         lines.append(str(instruction))
     return "\n".join(lines) + "\n"
