@@ -235,6 +235,9 @@ printing = threading.Lock()
 def all_tests(figures: Figures, python: Path, marks: str, options: Sequence[str]) -> None:
     """Every test that needs no Docker, in two runs at a time: one waits for packages, the other does not."""
     heading("tests")
+    tools = venv(sys.executable, pins("fuzz")) if "not heavy" not in marks else None
+    if tools is not None:  # behind everything else on the PATH: its python is not the one to find
+        os.environ["PATH"] += os.pathsep + str(tools.parent)
     packages = [path for path in PACKAGE_TESTS if (ROOT / path).exists()]
     rest = [f"--ignore={path}" for path in packages]
     with ThreadPoolExecutor(2, thread_name_prefix="tests") as pool:
