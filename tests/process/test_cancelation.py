@@ -79,7 +79,7 @@ def test_a_model_that_does_not_end_in_time_is_killed_and_replaced(tmp_path, how)
         wait_until(lambda: server.workers() not in ([], worker), "the worker was not replaced")
         server.wait_health("READY")
         assert server.predict()["output"] == "fine"
-        assert '"message": "prediction canceled"' in server.log()
+        wait_until(lambda: '"message": "prediction canceled"' in server.log(), "the log does not say so")
 
 
 def test_a_synchronous_answer_says_canceled(tmp_path):
@@ -214,7 +214,7 @@ def test_a_download_is_canceled_at_once_and_leaves_no_file(tmp_path):
         assert server.health() == "BUSY"
         assert server.request("POST", "/predictions/d/cancel").status == 200
         server.wait_health("READY")
-        assert '"message": "prediction canceled"' in server.log()
+        wait_until(lambda: '"message": "prediction canceled"' in server.log(), "the log does not say so")
         wait_until(lambda: server.temporary_files() == [], "a file is left")
         assert server.workers() == worker
 
@@ -235,7 +235,7 @@ def test_an_upload_is_canceled_at_once_and_leaves_no_file(tmp_path):
         wait_until((server.directory / "result.txt").exists, "the model never ended")
         assert server.request("POST", "/predictions/u/cancel").status == 200
         server.wait_health("READY")
-        assert '"message": "prediction canceled"' in server.log()
+        wait_until(lambda: '"message": "prediction canceled"' in server.log(), "the log does not say so")
         wait_until(lambda: server.temporary_files() == [], "a file is left")
 
 
