@@ -65,8 +65,11 @@ class Figures:
             self.failed += 1
             self.failures.append(name)
 
-    def tests(self, name: str, report: Path, status: int) -> None:
-        """Add a pytest report. No report, or a status that the report does not explain, is a failure of its own."""
+    def tests(self, name: str, report: Path, status: int, *, recovered: bool = False) -> None:
+        """Add a pytest report. No report, or a status that the report does not explain, is a failure of its own.
+
+        `recovered`: what failed in it has passed by itself since, and is named but not counted as failed.
+        """
         try:
             suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
         except (OSError, ElementTree.ParseError):
@@ -75,12 +78,16 @@ class Figures:
         count = {key: sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")}
         bad = count["failures"] + count["errors"]
         self.skipped += count["skipped"]
-        self.passed += count["tests"] - bad - count["skipped"]
-        self.failed += bad
+        self.passed += count["tests"] - count["skipped"] - (0 if recovered else bad)
+        self.failed += 0 if recovered else bad
         for suite in suites:
             for case in suite.iter("testcase"):
                 if case.find("failure") is not None or case.find("error") is not None:
-                    self.failures.append(f"{name}: {case.get('classname')}::{case.get('name')}")
+                    title = f"{name}: {case.get('classname')}::{case.get('name')}"
+                    if recovered:
+                        print(f"unsteady (failed beside others, passed by itself): {title}", flush=True)
+                    else:
+                        self.failures.append(title)
         if status not in (0, 5) and not bad:
             self.stage(f"{name}: pytest ended with {status}", False)
 
@@ -214,22 +221,40 @@ def tests(
     """One pytest run. `beside`: another one prints now, so print this one's output whole, when it is over."""
     with tempfile.TemporaryDirectory() as scratch:
         report, printed = Path(scratch) / "report.xml", Path(scratch) / "output"
-        argv = [python, "-m", "pytest", "-q", f"--junitxml={report}", f"--timeout={TEST_TIMEOUT}", *options, *paths]
+        plain = [python, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache", f"--timeout={TEST_TIMEOUT}", *options, *paths]
+        argv = [*plain, f"--junitxml={report}"]
         started = time.monotonic()
         if beside:
             with printed.open("wb") as output:
                 status = run(argv, minutes=minutes, env=environment(), output=output)
         else:
             status = run(argv, minutes=minutes, env=environment())
+        # Real processes on a busy machine: what failed, if it is little, is tried once more by itself.
+        recovered = status == 1 and 0 < failures_in(report) <= MOST_RETRIED
+        if recovered:
+            again = Path(scratch) / "again"
+            with again.open("wb") as output:
+                retried = [*plain, "--last-failed", "--last-failed-no-failures=none"]
+                recovered = run(retried, minutes=minutes, env=environment(), output=output) == 0
         with printing:
             if beside:
                 heading(name)
                 print(printed.read_text(encoding="utf-8", errors="replace"), flush=True)
-            figures.tests(name, report, status)
+            figures.tests(name, report, status, recovered=recovered)
             print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 printing = threading.Lock()
+
+MOST_RETRIED = 6
+
+
+def failures_in(report: Path) -> int:
+    try:
+        suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    except (OSError, ElementTree.ParseError):
+        return 0
+    return sum(int(suite.get(key, 0)) for suite in suites for key in ("failures", "errors"))
 
 
 def all_tests(figures: Figures, python: Path, marks: str, options: Sequence[str]) -> None:
@@ -289,7 +314,7 @@ def pythons(figures: Figures, options: Sequence[str], *, without: str) -> None:
         if python is None:
             figures.stage(f"Python {version}: no environment", False)
             return
-        more = ["-p", "no:cacheprovider", *options]
+        more = [*options]
         tests(figures, python, f"the payload's tests on Python {version}", paths, more, minutes=20, beside=True)
 
     with ThreadPoolExecutor(2, thread_name_prefix="python") as pool:
