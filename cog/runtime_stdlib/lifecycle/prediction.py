@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     Segments = List[Any]
     Value = Union[bytes, Segments]
 
-STARTING = "starting"
 PROCESSING = "processing"
 SUCCEEDED = "succeeded"
 FAILED = "failed"
 CANCELED = "canceled"
-
-FINAL = frozenset((SUCCEEDED, FAILED, CANCELED))
 
 # (where we are, what it becomes). Anything else cannot happen.
 TRANSITIONS = frozenset(

@@ -116,7 +116,7 @@ class AsyncExecutor:
                 slot.task.cancel()
 
     async def _run(self, slot: Slot, message: Tuple[Any, ...]) -> None:
-        _, mode, identifier, values, leaves, context = message
+        _, mode, _, values, leaves, context = message
         yielded_files: List[str] = []
         error: Optional[str] = None
         mismatch: Optional[str] = None

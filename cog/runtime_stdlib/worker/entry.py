@@ -341,8 +341,6 @@ class Worker:
                     executor.run_setup(coroutine)
             self._callees[mode] = self._make_callee(mode, call)
         except BaseException as error:
-            from .execute import print_traceback  # noqa: F401
-
             self._fail_late(error)
             return 255
         from .capture import flush

@@ -164,7 +164,7 @@ class SyncExecutor:
                     self._slot.sendall(encode((m.CANCEL,)))
 
     def _run(self, message: Tuple[Any, ...]) -> None:
-        _, mode, identifier, values, leaves, context = message
+        _, mode, _, values, leaves, context = message
         yielded_files: List[str] = []
         error: Optional[str] = None
         mismatch: Optional[str] = None

@@ -12,7 +12,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any, Callable, Dict, Tuple
+    from typing import Any, Callable, Tuple
 
 CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200  # inspect's own numbers; inspect costs 15 ms
 
@@ -138,6 +138,3 @@ def flags(function: Any) -> int:
 def is_async(function: Any) -> bool:
     own = getattr(getattr(getattr(function, "__func__", function), "__code__", None), "co_flags", 0)
     return bool((own | flags(function)) & (CO_COROUTINE | CO_ASYNC_GENERATOR))
-
-
-Modules = Dict[str, "ModuleType"] if TYPE_CHECKING else dict
