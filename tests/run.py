@@ -84,10 +84,12 @@ class Figures:
             for case in suite.iter("testcase"):
                 if case.find("failure") is not None or case.find("error") is not None:
                     title = f"{name}: {case.get('classname')}::{case.get('name')}"
-                    if recovered:
-                        print(f"unsteady (failed beside others, passed by itself): {title}", flush=True)
-                    else:
+                    if not recovered:
                         self.failures.append(title)
+                    print(f"\n{'unsteady (passed by itself)' if recovered else 'FAILED'} {title}")
+                    for told in (*case.iter("failure"), *case.iter("error")):
+                        lines = (told.text or "").splitlines()
+                        print("".join(f"  | {line}\n" for line in lines[-MOST_LINES:]), flush=True)
         if status not in (0, 5) and not bad:
             self.stage(f"{name}: pytest ended with {status}", False)
 
@@ -172,7 +174,7 @@ def venv(python: str, requirements: Sequence[str]) -> Optional[Path]:
     shutil.rmtree(home, ignore_errors=True)
     steps: list[list[object]] = [
         [python, "-m", "venv", home],
-        [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements],
+        [inside, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *requirements],
     ]
     for step in steps:
         if run(step, minutes=15) != 0:
@@ -222,7 +224,8 @@ def tests(
     with tempfile.TemporaryDirectory() as scratch:
         report, printed = Path(scratch) / "report.xml", Path(scratch) / "output"
         plain = [python, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache", f"--timeout={TEST_TIMEOUT}", *options, *paths]
-        argv = [*plain, f"--junitxml={report}"]
+        # What fails is told from the report, once it is known whether it counts.
+        argv = [*plain, f"--junitxml={report}", "--tb=no", "-r", "s"]
         started = time.monotonic()
         if beside:
             with printed.open("wb") as output:
@@ -230,9 +233,10 @@ def tests(
         else:
             status = run(argv, minutes=minutes, env=environment())
         # Real processes on a busy machine: what failed, if it is little, is tried once more by itself.
-        recovered = status == 1 and 0 < failures_in(report) <= MOST_RETRIED
-        if recovered:
-            again = Path(scratch) / "again"
+        retry = status == 1 and 0 < failures_in(report) <= MOST_RETRIED
+        recovered = False
+        again = Path(scratch) / "again"
+        if retry:
             with again.open("wb") as output:
                 retried = [*plain, "--last-failed", "--last-failed-no-failures=none"]
                 recovered = run(retried, minutes=minutes, env=environment(), output=output) == 0
@@ -241,12 +245,16 @@ def tests(
                 heading(name)
                 print(printed.read_text(encoding="utf-8", errors="replace"), flush=True)
             figures.tests(name, report, status, recovered=recovered)
+            if retry and not recovered:
+                print(f"tried once more:\n{again.read_text(encoding='utf-8', errors='replace')}")
             print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 printing = threading.Lock()
 
 MOST_RETRIED = 6
+# Lines printed of one failure: the last ones say what was wrong.
+MOST_LINES = 60
 
 
 def failures_in(report: Path) -> int:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import sys
 from _thread import allocate_lock, start_new_thread
 from time import monotonic
 
@@ -144,6 +145,10 @@ class Listener:
         """Accept and answer until stop(); run it in a thread of its own."""
         with self._served:
             self._most = affordable(self._limits.max_connections)
+            if sys.version_info < (3, 10):
+                # The end of a first thread opens a library there, and aborts the process when no descriptor is left
+                # (bpo-44434); this one ends while there are some.
+                start_new_thread(int, ())
             pause = 0.0
             try:
                 while not self._over():
@@ -313,8 +318,7 @@ class Listener:
 
 
 def print_traceback(message: str, error: BaseException) -> None:
-    import sys  # only when something is broken
-    import traceback
+    import traceback  # only when something is broken
 
     sys.stderr.write(message + "\n" + "".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
