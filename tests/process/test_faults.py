@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import glob
+import http.client
+import json
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
+from files_peer import Peer
 from serving import Server, alive, wait_until
 
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+
 MODEL = """
-import ctypes, os, resource, signal, subprocess, sys, threading, time
+import ctypes, os, resource, select, signal, subprocess, sys, threading, time
 from typing import Any
 from cog import BasePredictor
 
@@ -68,6 +76,9 @@ class Predictor(BasePredictor):
         if how == "close everything":
             os.closerange(3, 64)
             return "gone"
+        if how == "wait":
+            select.select([], [], [], n)  # libfaketime's own sleep fails when its clock goes back
+            return "waited"
         if how == "thread dies":
             threading.Thread(target=lambda: 1 / 0).start()
             return "noise"
@@ -132,21 +143,87 @@ def test_a_fault_inside_the_model_stays_inside_the_prediction(tmp_path, how, sta
         assert own.workers() == worker
 
 
-def test_a_flood_of_log_output_keeps_the_first_and_the_last(tmp_path):
+@pytest.mark.parametrize("megabytes", [64, pytest.param(1024, marks=pytest.mark.heavy)])
+def test_a_flood_of_log_output_keeps_the_first_and_the_last(tmp_path, megabytes):
     with Server(tmp_path, MODEL, args=("--max-log-bytes", "1000000")) as own:
-        document = own.predict(how="flood", n=64, timeout=120)
+        document = own.predict(how="flood", n=megabytes, timeout=200)
         assert document["output"] == "flooded"
         assert document["logs"].startswith("about to flood\n")
         assert "characters of log left out" in document["logs"]
         assert document["logs"].endswith("x" * 1023 + "\n")
         assert len(document["logs"]) < 1100000
+        assert memory_peak(own) < 200 << 20
+        works_again(own)
+        # Every byte of it went on to our own output, too.
+        flood = own.log_path.stat().st_size - (megabytes << 20)
+        assert 0 < flood < 10000
+    own.log_path.unlink()
+
+
+NOBODY_READS = """
+import os, sys
+read, write = os.pipe()
+os.dup2(write, 1)
+os.dup2(write, 2)
+if sys.argv[1] == "gone":
+    os.close(read)
+else:
+    os.set_inheritable(read, True)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("reader", ["gone", "stopped"])
+def test_nobody_who_reads_our_output_stops_no_prediction(tmp_path, reader):
+    with Server(tmp_path, MODEL, prefix=(sys.executable, "-c", NOBODY_READS, reader)) as own:
+        document = own.predict(how="flood", n=3)
+        assert document["logs"] == "about to flood\n" + ("x" * 1023 + "\n") * (3 << 10)
         works_again(own)
 
 
-def test_a_line_of_many_megabytes_is_one_line(tmp_path):
-    with Server(tmp_path, MODEL, args=("--max-log-bytes", str(64 << 20))) as own:
-        document = own.predict(how="long line", n=20, timeout=120)
-        assert document["logs"] == "about to long line\n" + "y" * (20 << 20) + "\n"
+def memory_peak(server: Server) -> int:
+    """Bytes that the server's own process held at most."""
+    status = Path("/proc/%d/status" % server.process.pid).read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+
+@pytest.mark.parametrize("megabytes", [20, 100])
+def test_a_line_of_many_megabytes_is_one_line(tmp_path, megabytes):
+    with Server(tmp_path, MODEL, args=("--max-log-bytes", str(128 << 20))) as own:
+        document = own.predict(how="long line", n=megabytes, timeout=200)
+        assert document["logs"] == "about to long line\n" + "y" * (megabytes << 20) + "\n"
+        works_again(own)
+
+
+@pytest.mark.skipif(not FAKETIME, reason="libfaketime (Debian's package faketime) is not installed")
+def test_a_clock_that_is_set_back_changes_only_the_dates(tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    changes = {
+        "LD_PRELOAD": FAKETIME[0],
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    with Peer() as peer, Server(tmp_path, MODEL, env=changes, args=("--predict-timeout", "20")) as own:
+        kept = http.client.HTTPConnection("127.0.0.1", own.port, timeout=30)
+        kept.request("GET", "/livez")
+        assert kept.getresponse().read() == b'{"status":"READY"}'
+        own.start("a", {"webhook": peer.url + "/hook", "webhook_events_filter": ["completed"]}, how="wait", n=1)
+        clock.write_text("-1d")
+        peer.wait_for(1)
+        ended = json.loads(peer.requests[0].body)
+        assert (ended["status"], ended["output"]) == ("succeeded", "waited")
+        assert ended["completed_at"] < ended["started_at"]
+        assert 0 < ended["metrics"]["predict_time"] < 20
+        kept.request("GET", "/livez")
+        assert kept.getresponse().read() == b'{"status":"READY"}'
+        kept.close()
+        works_again(own)
+        (worker,) = own.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: own.workers() not in ([], [worker]), "no new worker")
         works_again(own)
 
 

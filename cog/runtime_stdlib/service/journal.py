@@ -7,8 +7,10 @@ closed descriptor ends the writing for good.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import stat
 import time
 from _thread import allocate_lock
 
@@ -26,27 +28,63 @@ class Output:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
         self._lock = allocate_lock()  # held while writing, so that lines of two threads do not mix
+        self._opened = False
+        self._blocks = True  # a write may wait for the reader
         self._closed = False
         self._stalled = False
         self.dropped = 0  # bytes
 
     def write(self, data: bytes) -> None:
         with self._lock:
+            if not self._opened:
+                self._open()
             if self._closed:
                 return
-            view = memoryview(data)
-            while view:
-                if not self._writable():
-                    self.dropped += len(view)
-                    return
-                try:
-                    view = view[os.write(self._fd, view[:PIECE]) :]
-                except OSError:
-                    self._closed = True
-                    return
+            left = data
+            try:
+                if not self._blocks:
+                    count = os.write(self._fd, data)
+                    if count == len(data):
+                        self._stalled = False
+                        return
+                    left = data[count:]
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._failed(error, len(data))
+                return
+            self._wait_and_write(memoryview(left))
+
+    def _open(self) -> None:
+        # At the first write, not before: a worker that is forked earlier must not inherit what is opened here.
+        self._opened = True
+        try:
+            found = os.fstat(self._fd)
+            if stat.S_ISFIFO(found.st_mode):
+                # An open file of our own: not to block is a property of the open file, and this one is shared with
+                # whoever started us.
+                self._fd = os.open("/proc/self/fd/%d" % self._fd, os.O_WRONLY | os.O_NONBLOCK)
+                self._blocks = False
+            elif stat.S_ISREG(found.st_mode):
+                self._blocks = False
+            elif stat.S_ISCHR(found.st_mode):
+                self._blocks = found.st_rdev != os.stat(os.devnull).st_rdev
+        except OSError:
+            pass  # no /proc, or another user's pipe: ask before each write
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLOUT)
+
+    def _wait_and_write(self, view: memoryview) -> None:
+        while view:
+            if not self._writable():
+                self.dropped += len(view)
+                return
+            try:
+                view = view[os.write(self._fd, view[:PIECE]) :]
+            except OSError as error:
+                self._failed(error, len(view))
+                return
 
     def _writable(self) -> bool:
         ready = self._poll.poll(0)
@@ -57,6 +95,11 @@ class Output:
             self._closed = True
             return False
         return bool(ready)
+
+    def _failed(self, error: OSError, lost: int) -> None:
+        self.dropped += lost
+        # A full disk may have room again; a reader that has gone does not come back.
+        self._closed = error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EFBIG)
 
 
 class Journal:

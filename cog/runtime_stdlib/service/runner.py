@@ -195,6 +195,18 @@ class Run:
                 self.killed = True
                 self.slot.process.kill("It did not end within %g s of being canceled" % self._runner.options.cancel_grace)
 
+    def conclude(self) -> None:
+        """Its answer is out: log how it ended and delete its output files. Not sooner, for a client waits."""
+        prediction, journal = self.prediction, self._runner.journal
+        if prediction.status == SUCCEEDED:
+            journal.info("prediction succeeded", prediction.id)
+        elif prediction.status == CANCELED:
+            journal.info("prediction canceled", prediction.id)
+        elif journal.level <= 20:
+            journal.info("prediction failed: %s" % (prediction.error,), prediction.id)
+        if self.files:
+            discard(self.files)
+
     def interruptible(self) -> Interrupt:
         """Its interrupt, made now if it has none; canceled already if the prediction is."""
         with self.prediction.lock:
@@ -270,10 +282,10 @@ class Runner:
             self.execute(run, None)
         finally:
             let_go()
-            discard(run.files)
+            run.conclude()
 
     def execute(self, run: Run, connection: Any) -> None:
-        """From here to its end. Never raises for what the model or the network does."""
+        """From here to its end, but for conclude(). Never raises for what the model or the network does."""
         prediction = run.prediction
         if not run.respond_async and run.throttle is not None:
             with prediction.lock:
@@ -321,12 +333,6 @@ class Runner:
                     self.post(run, final=True)  # the last state is never lost
         if status == SUCCEEDED:
             self.supervisor.succeeded()
-            self.journal.info("prediction succeeded", prediction.id)
-        elif status == FAILED:
-            if self.journal.level <= 20:
-                self.journal.info("prediction failed: %s" % (error,), prediction.id)
-        else:
-            self.journal.info("prediction canceled", prediction.id)
         if run.throttle is not None and not run.respond_async and self._sender is not None:
             self._sender.wait(run, WEBHOOK_PATIENCE)
 

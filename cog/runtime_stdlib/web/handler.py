@@ -10,7 +10,6 @@ import os
 
 from ..lifecycle import health
 from ..service.roster import Busy
-from ..service.runner import discard
 from ..validation.problems import InputInvalid
 from ..validation.request import NO_BODY, check_prediction
 from ..wire.messages import FILE_MISSING
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..lifecycle.prediction import Prediction
     from ..service.journal import Journal
-    from ..service.runner import Runner
+    from ..service.runner import Run, Runner
     from ..service.supervisor import Supervisor
     from .listener import Connection
     from .request import Request
@@ -232,7 +231,7 @@ class Handler:
         if not new:
             with run.prediction.lock:
                 segments = run.prediction.document()
-            return self._prediction_reply(202, segments, [])
+            return self._prediction_reply(202, segments, None)
         if respond_async:
             body.retain()
             try:
@@ -242,9 +241,10 @@ class Handler:
         runner.execute(run, connection)
         prediction = run.prediction
         if prediction.mismatch is not None:
-            discard(run.files)
-            return self._unfit(prediction)
-        return self._prediction_reply(200, prediction.document(), run.files)
+            reply = self._unfit(prediction)
+            reply.on_sent = run.conclude
+            return reply
+        return self._prediction_reply(200, prediction.document(), run)
 
     def _unfit(self, prediction: Prediction) -> Reply:
         """A synchronous answer whose output cannot be what was promised."""
@@ -267,9 +267,11 @@ class Handler:
             return DEFUNCT
         return BUSY
 
-    def _prediction_reply(self, status: int, segments: List[Any], files: List[str]) -> Reply:
+    def _prediction_reply(self, status: int, segments: List[Any], run: Optional[Run]) -> Reply:
+        """`run`: the one that has ended with this reply."""
+        conclude = None if run is None else run.conclude
         if len(segments) == 3 and type(segments[1]) is bytes:
-            return Reply(status, JSON, (b"".join(segments),), on_sent=_deleter(files) if files else None)
+            return Reply(status, JSON, (b"".join(segments),), on_sent=conclude)
         parts: List[Any] = []
         for segment in segments:
             if type(segment) is bytes:
@@ -281,22 +283,19 @@ class Handler:
                 for part in parts:
                     if isinstance(part, FilePart):
                         part.file.close()
-                discard(files)
+                if conclude is not None:
+                    conclude()
                 raise
             parts.append(b'"data:' + mime + b";base64,")
             parts.append(opened)
             parts.append(b'"')
-        return Reply(status, JSON, tuple(parts), on_sent=_deleter(files))
+        return Reply(status, JSON, tuple(parts), on_sent=conclude)
 
     def _cancel(self, request: Request, id: Optional[str], connection: Connection) -> Reply:
         return EMPTY if id is not None and self._runner.cancel(False, id) else NOTHING_THERE
 
     def _cancel_training(self, request: Request, id: Optional[str], connection: Connection) -> Reply:
         return EMPTY if id is not None and self._runner.cancel(True, id) else NOTHING_THERE
-
-
-def _deleter(files: List[str]) -> Callable[[], None]:
-    return lambda: discard(files)
 
 
 def open_output(segment: Tuple[str, str, Optional[str], bool]) -> Tuple[FilePart, bytes]:
