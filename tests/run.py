@@ -223,7 +223,9 @@ def tests(
     """One pytest run. `beside`: another one prints now, so print this one's output whole, when it is over."""
     with tempfile.TemporaryDirectory() as scratch:
         report, printed = Path(scratch) / "report.xml", Path(scratch) / "output"
-        plain = [python, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache", f"--timeout={TEST_TIMEOUT}", *options, *paths]
+        plain = [python, "-m", "pytest", "-q", "-o", f"cache_dir={scratch}/cache", f"--timeout={TEST_TIMEOUT}"]
+        # hypothesis tries an example that was stopped again, and may hang for good: say where before that.
+        plain += ["-o", f"faulthandler_timeout={TEST_TIMEOUT - 20}", *options, *paths]
         # What fails is told from the report, once it is known whether it counts.
         argv = [*plain, f"--junitxml={report}", "--tb=no", "-r", "s"]
         started = time.monotonic()
@@ -323,7 +325,7 @@ def pythons(figures: Figures, options: Sequence[str], *, without: str) -> None:
             figures.stage(f"Python {version}: no environment", False)
             return
         more = [*options]
-        tests(figures, python, f"the payload's tests on Python {version}", paths, more, minutes=20, beside=True)
+        tests(figures, python, f"the payload's tests on Python {version}", paths, more, minutes=12, beside=True)
 
     with ThreadPoolExecutor(2, thread_name_prefix="python") as pool:
         list(pool.map(one, versions))

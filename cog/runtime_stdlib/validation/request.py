@@ -278,6 +278,10 @@ def text_field(document: Dict[str, Any], name: str, found: List[Problem]) -> Opt
     return None if problems else text
 
 
+# Beyond it no unit makes sense any more, and what is infinite stays so however often it is divided.
+LARGEST_TIME = 3e20
+
+
 def check_time(value: Any, found: List[Problem]) -> Optional[str]:
     """ISO 8601 or a Unix timestamp (in seconds, or milliseconds when it is that large)."""
     import datetime  # few requests have a created_at; only they pay for these two
@@ -288,11 +292,16 @@ def check_time(value: Any, found: List[Problem]) -> Optional[str]:
         why = "invalid type; expected datetime, string, bytes, int or float"
         found.append(p.problem(loc, why, "type_error"))
         return None
+    seconds: Optional[float]
     try:
         seconds = float(value)
-    except (ValueError, OverflowError):
-        pass
-    else:
+    except OverflowError:  # an integer
+        seconds = float("inf") if value > 0 else float("-inf")
+    except ValueError:
+        seconds = None
+    if seconds is not None:
+        if abs(seconds) > LARGEST_TIME:
+            return (datetime.datetime.max if seconds > 0 else datetime.datetime.min).isoformat()
         try:
             while abs(seconds) > 2e10:
                 seconds /= 1000
