@@ -19,10 +19,11 @@ LONGEST_HELD_LINE = 1 << 20  # an unfinished line longer than this is delivered 
 class Lines:
     """One stream's bytes -> text of whole lines. Owns no file: feed it what was read."""
 
-    __slots__ = ("_decoder", "_held", "_held_size", "_after_return", "_open")
+    __slots__ = ("_decoder", "_fed", "_held", "_held_size", "_after_return", "_open")
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._fed = False  # since the last finish()
         self._held: List[str] = []
         self._held_size = 0
         self._after_return = False
@@ -30,6 +31,7 @@ class Lines:
 
     def feed(self, data: bytes) -> str:
         """The lines that are complete now, each with its newline."""
+        self._fed = True
         text = self._decoder.decode(data)
         if self._after_return and text:
             if text[0] == "\n":
@@ -66,6 +68,9 @@ class Lines:
 
     def finish(self) -> str:
         """What is left of an unfinished line, with a newline; the empty string when there is none."""
+        if not self._fed:
+            return ""
+        self._fed = False
         rest = self._release() + self._decoder.decode(b"", True)
         self._decoder.reset()
         self._after_return = False

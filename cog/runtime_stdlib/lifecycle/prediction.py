@@ -157,12 +157,15 @@ class Prediction:
         return [head, *self.output_segments(), tail + b"}"]
 
     def metrics_text(self) -> bytes:
-        if self.metrics is None:
+        metrics = self.metrics
+        if metrics is None:
             return b"null"
+        if len(metrics) == 1 and type(metrics.get("predict_time")) is float:  # the model has none of its own
+            return b'{"predict_time":%a}' % metrics["predict_time"]
         try:
-            text = _encode(self.metrics)
+            text = _encode(metrics)
         except ValueError:
-            text = _encode(finite(self.metrics))
+            text = _encode(finite(metrics))
         return text.encode("utf-8", "replace")
 
 

@@ -16,7 +16,7 @@ from _thread import allocate_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Callable, Optional
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
 PATIENCE = 1.0  # seconds to wait for a reader that has stopped, once
@@ -111,6 +111,7 @@ class Journal:
         self._output = output
         self._second = -1
         self._stamp = ""
+        self._quote: Optional[Callable[[str], str]] = None  # from json, which is not needed before the first line
 
     def info(self, message: str, prediction_id: Optional[str] = None, *, logger: str = "cog.server.runner") -> None:
         if self.level <= 20:
@@ -143,24 +144,24 @@ class Journal:
         if second != self._second:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._stamp, self._second = stamp, second
-        stamp = self._stamp
         if self._readable:
             about = " [%s]" % prediction_id if prediction_id else ""
-            text = "%s %-7s %s%s\n" % (stamp[11:], severity, message, about)
+            text = "%s %-7s %s%s\n" % (self._stamp[11:], severity, message, about)
             if exception:
                 text += exception.rstrip() + "\n"
         else:
-            from json.encoder import encode_basestring_ascii as quote
+            quote = self._quote
+            if quote is None:
+                from json.encoder import encode_basestring_ascii
 
-            parts: List[str] = []
-            if prediction_id is not None:
-                parts.append('"prediction_id": %s, ' % quote(prediction_id))
+                quote = self._quote = encode_basestring_ascii
+            about = "" if prediction_id is None else '"prediction_id": %s, ' % quote(prediction_id)
             if exception is not None:
-                parts.append('"exception": %s, ' % quote(exception))
+                about += '"exception": %s, ' % quote(exception)
             text = '{%s"logger": "%s", "timestamp": "%s.%06dZ", "severity": "%s", "message": %s}\n' % (
-                "".join(parts),
+                about,
                 logger,
-                stamp,
+                self._stamp,
                 int((now - second) * 1000000),
                 severity,
                 quote(message),

@@ -17,7 +17,7 @@ import time
 
 from ..lifecycle.logs import Lines, split_tail
 from ..wire import messages as m
-from ..wire.codec import Decoder, encode
+from ..wire.codec import PIECE, Decoder, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         def logged(self, text: str) -> None: ...
 
 
-READ_SIZE = 1 << 18
 TAIL_CHARACTERS = 4000
 TAIL_LINES = 12
 
@@ -221,7 +220,7 @@ class Process:
 
     def _hear(self, control: Any, decoder: Decoder) -> bool:
         try:
-            data, ancillary, _, _ = control.recvmsg(READ_SIZE, _socket.CMSG_SPACE(4 * 253))
+            data, ancillary, _, _ = control.recvmsg(PIECE, _socket.CMSG_SPACE(4 * 253))
         except OSError:
             return False
         for level, kind, packed in ancillary:
@@ -265,7 +264,7 @@ class Process:
             if fd < 0:
                 return False
             try:
-                data = os.read(fd, READ_SIZE)
+                data = os.read(fd, PIECE)
             except BlockingIOError:  # a prediction's thread was here first
                 return True
             except OSError:
@@ -282,7 +281,7 @@ class Process:
                 if event & select.POLLIN:
                     stream = 0 if fd == self._pipes[0] else 1
                     try:
-                        data = os.read(fd, READ_SIZE)
+                        data = os.read(fd, PIECE)
                     except OSError:
                         continue
                     if data:

@@ -20,7 +20,7 @@ from ..lifecycle.logs import Lines, Log
 from ..lifecycle.prediction import CANCELED, FAILED, SUCCEEDED, Prediction
 from ..lifecycle.throttle import SHORTEST_INTERVAL_WITH_START, Throttle
 from ..wire import messages as m
-from ..wire.codec import encode, read_exactly
+from ..wire.codec import PIECE, encode, read_exactly
 from .interrupt import Interrupt, Interrupted
 from .roster import Busy, Roster
 
@@ -435,14 +435,14 @@ class Runner:
                     if len(events) == 1:
                         continue
             try:
-                data = sock.recv(262144)
+                data = sock.recv(PIECE)
             except OSError:
                 return None
             if not data:
                 return None
             messages = decoder.feed(data)
             owed = decoder.missing()
-            if owed > 65536:
+            if owed > PIECE:
                 messages += decoder.feed(read_exactly(sock, owed))
             for index, message in enumerate(messages):
                 if message[0] == m.DONE:
@@ -604,7 +604,7 @@ class Runner:
 def receive_one(slot: Slot) -> None:
     """Wait for the one message that is still owed. Raises OSError when it does not come."""
     while True:
-        data = slot.sock.recv(65536)
+        data = slot.sock.recv(PIECE)
         if not data:
             raise OSError("the worker is gone")
         if slot.decoder.feed(data):

@@ -296,7 +296,7 @@ def check_time(value: Any, found: List[Problem]) -> Optional[str]:
     try:
         seconds = float(value)
     except OverflowError:  # an integer
-        seconds = float("inf") if value > 0 else float("-inf")
+        seconds = float("inf" if isinstance(value, int) and value > 0 else "-inf")
     except ValueError:
         seconds = None
     if seconds is not None:

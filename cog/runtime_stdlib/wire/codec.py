@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Message = Tuple[Any, ...]
 
 HEADER = 4
+# How much to ask a socket for: from 128 KiB on, malloc maps and unmaps memory for each message.
+PIECE = 65536
 MAX_FRAME = 1 << 32
 
 dumps = marshal.dumps
@@ -38,32 +40,44 @@ def encode(message: Message) -> bytes:
 class Decoder:
     """Takes bytes as they arrive and gives whole messages. Owns no socket."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_have", "_need", "_pieces")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pieces: List[bytes] = []  # of the frame that has begun; joined once, when there is enough
+        self._have = 0
+        self._need = 0
 
     def feed(self, data: bytes) -> List[Message]:
         """The messages that are complete with these bytes, in order."""
-        if self._buffer:
-            data = self._buffer + data
+        if self._pieces:
+            self._pieces.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return []
+            data = b"".join(self._pieces)
+            self._pieces = []
         end = len(data)
         messages: List[Message] = []
         start = 0
         while end - start >= HEADER:
             stop = start + HEADER + int.from_bytes(data[start : start + HEADER], "little")
             if stop > end:
+                self._need = stop - start
                 break
             messages.append(loads(data[start + HEADER : stop]))
             start = stop
-        self._buffer = data[start:] if start < end else b""
+        else:
+            self._need = HEADER
+        if start < end:
+            self._pieces = [data[start:]]
+            self._have = end - start
         return messages
 
     def missing(self) -> int:
         """How many bytes the frame that has begun still needs; 0 when none has, or its length is unknown."""
-        if len(self._buffer) < HEADER:
+        if not self._pieces or self._have < HEADER:
             return 0
-        return HEADER + int.from_bytes(self._buffer[:HEADER], "little") - len(self._buffer)
+        return self._need - self._have
 
 
 def receive(sock: Any, decoder: Decoder) -> Iterator[List[Message]]:
@@ -72,12 +86,12 @@ def receive(sock: Any, decoder: Decoder) -> Iterator[List[Message]]:
     Large frames are read into one buffer.
     """
     while True:
-        data = sock.recv(65536)
+        data = sock.recv(PIECE)
         if not data:
             return
         messages = decoder.feed(data)
         owed = decoder.missing()
-        if owed > 65536:
+        if owed > PIECE:
             messages.extend(decoder.feed(read_exactly(sock, owed)))
         if messages:
             yield messages

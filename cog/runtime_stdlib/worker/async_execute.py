@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from ..sdk.exceptions import CancelationException
 from ..sdk.scope import Scope, enter
 from ..wire import messages as m
-from ..wire.codec import Decoder, encode
+from ..wire.codec import PIECE, Decoder, encode
 from . import capture
 from .encode import FileMissing
 from .execute import Callee, LeavesWorker, describe, exit_status, print_traceback, segments
@@ -96,7 +96,7 @@ class AsyncExecutor:
 
     def _readable(self, slot: Slot) -> None:
         try:
-            data = slot.sock.recv(262144)
+            data = slot.sock.recv(PIECE)
         except BlockingIOError:
             return
         except OSError:
