@@ -10,17 +10,20 @@ Type checkers see the real thing. What is supported is what is used: `dataclass`
 `field(default, default_factory, compare, repr)`, `fields`, `replace`, inheritance, and annotations
 as text (`from __future__ import annotations`). A test holds it against the standard library's.
 
+`Protocol` and `cast` are nothing while a program runs, and `typing` is not imported for them.
+
 `pattern` is a regular expression that is compiled when it is first used: most commands need few.
 """
 
 from __future__ import annotations
 
-__all__ = ["FrozenInstanceError", "dataclass", "field", "fields", "pattern", "replace"]
+__all__ = ["FrozenInstanceError", "Protocol", "cast", "dataclass", "field", "fields", "pattern", "replace"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
     from re import compile as pattern
+    from typing import Protocol, cast
 else:
 
     class Pattern:
@@ -35,6 +38,11 @@ else:
 
                 self._real = re.compile(*self._words)
             return getattr(self._real, name)
+
+    Protocol = object
+
+    def cast(kind, value):
+        return value
 
     def pattern(text, flags=0):
         return Pattern(text, flags)

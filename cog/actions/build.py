@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Optional
 
 from cog import __version__
 from cog.actions.recipe import ImageOptions, Recipe, base_name, image_name, recipe, told
@@ -37,6 +36,10 @@ from cog.errors import CogError
 from cog.records import dataclass, replace
 from cog.workspace import context
 from cog.workspace.project import Project
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 GIT_SECONDS = 3.0
 SCHEMA_COMMAND = ("python", "-m", "cog.command.openapi_schema")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Optional
 
 from cog.actions.recipe import ImageOptions, Recipe, image_name, recipe
 from cog.dockerfile.instructions import base_of
 from cog.engine.interface import Reporter
 from cog.workspace.project import Project
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 
 def debug(

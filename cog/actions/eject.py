@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Optional
 
 from cog import __version__
 from cog.actions.build import check, context_files, read_schema
 from cog.actions.recipe import ImageOptions, Recipe, image_name, recipe
 from cog.dockerfile import seal
 from cog.dockerfile.ignore import Ignore
-from cog.dockerfile.instructions import Comment, Copy, Instruction, Label
+from cog.dockerfile.instructions import Comment, Copy, Label
 from cog.dockerfile.render import render
 from cog.engine.interface import Reporter
 from cog.errors import CogError
 from cog.workspace import context
 from cog.workspace.project import Project, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from cog.dockerfile.instructions import Instruction
 
 
 class FolderTaken(CogError):

@@ -15,11 +15,14 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Optional
 
 from cog.actions.mediatypes import type_of
 from cog.client import FileContent
 from cog.errors import CogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 Json = object
 Read = Callable[[str], bytes]

@@ -19,11 +19,14 @@ import urllib.request
 import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
 
 from cog.engine import process
 from cog.engine.interface import Reporter
 from cog.errors import CogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 SECONDS = 30
 LONGEST_ANSWER = 1 << 20

@@ -13,7 +13,6 @@ import json
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from typing import Optional
 from urllib.parse import unquote_to_bytes
 
 from cog.actions.inputs import Schema
@@ -21,6 +20,10 @@ from cog.actions.mediatypes import ending_of
 from cog.engine.signals import Shield
 from cog.errors import CogError
 from cog.records import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 Json = object
 

@@ -13,7 +13,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Optional
 from uuid import uuid4
 
 from cog.actions import inputs, outputs
@@ -23,6 +22,10 @@ from cog.engine.interface import PREDICT, TRAIN, BuildOptions, Engine, Reporter,
 from cog.engine.selection import image_engine
 from cog.errors import CogError
 from cog.records import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 Json = object
 

@@ -6,16 +6,12 @@ here once. Reading of files and variables happens here; deciding is done in comp
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
 
 from cog.compat import Note, Resolution, load_tables, resolve
 from cog.dockerfile.ignore import escaped
-from cog.dockerfile.instructions import Instruction
 from cog.dockerfile.names import derived, weights_of
 from cog.dockerfile.plan import PlanOptions, ignore_lines, plan, weights_plan
 from cog.dockerfile.render import render
@@ -25,6 +21,12 @@ from cog.errors import CogError
 from cog.records import dataclass, fields, replace
 from cog.workspace import weights as weights_scan
 from cog.workspace.project import Project, find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from cog.dockerfile.instructions import Instruction
 
 
 @dataclass(frozen=True)
@@ -274,9 +276,11 @@ def certificates(environment: Mapping[str, str]) -> str:
     except OSError as error:
         if error.strerror and "name too long" not in error.strerror.lower():
             raise CertificateUnreadable(f"COG_CA_CERT: {given} cannot be read", why=error.strerror) from error
+    import base64  # few builds have one
+
     try:
         text = base64.b64decode(given, validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
+    except ValueError:
         text = ""
     if "-----BEGIN CERTIFICATE-----" in text:
         return text.rstrip() + "\n"

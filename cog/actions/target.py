@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
 
 from cog.engine.interface import PREDICT, BuildOptions, Engine, ImageEngine, Reporter, Target
 from cog.engine.local import LocalEngine, Needs
@@ -11,6 +10,10 @@ from cog.engine.selection import any_engine
 from cog.errors import CogError
 from cog.workspace import payload
 from cog.workspace.project import Project, find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
 
 
 class NothingToRun(CogError):

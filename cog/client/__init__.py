@@ -12,11 +12,15 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Optional, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from cog.errors import CogError
+from cog.records import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = [
     "Client",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Set
-
 from cog.records import pattern
 
 from ..config.values import Config
@@ -11,6 +9,10 @@ from .pins import Entry, Pin, find_pin
 from .resolution import Note
 from .tables import Tables
 from .versions import key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Set
 
 __all__ = ["frameworks_from_one_release", "missing_tools"]
 

@@ -7,14 +7,16 @@ what no image has or what TensorFlow cannot load.
 
 from __future__ import annotations
 
-from typing import List, NoReturn, Optional, Sequence, Tuple
-
 from cog.records import dataclass, field
 
 from .pins import Pin
 from .resolution import CompatError, Note
 from .tables import CudaImage, Tables, Tensorflow, Torch
 from .versions import key, minor, same_minor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, NoReturn, Optional, Sequence, Tuple
 
 __all__ = ["CudaChoice", "build_tag", "choose_cuda", "find_image", "gpu_rows", "tensorflow_row"]
 

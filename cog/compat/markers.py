@@ -8,11 +8,14 @@ word, and the line itself is never changed because of its marker.
 from __future__ import annotations
 
 import re
-from typing import List, Optional
 
 from cog.records import pattern
 
 from .versions import is_version, key, minor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
 
 __all__ = ["holds"]
 

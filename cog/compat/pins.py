@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
-
 from cog.records import dataclass
 
 from .markers import holds
 from .requirements import ConstraintLine, Requirement, logical_lines, parse
 from .resolution import Note
 from .versions import local_part, public_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Sequence, Tuple
 
 __all__ = ["Entry", "Pin", "entries", "find_pin", "is_unpinned", "without_ours"]
 

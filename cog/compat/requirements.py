@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from cog.records import dataclass, pattern
 
 from ..errors import CogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 __all__ = [
     "ConstraintLine",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Tuple
-
 from cog.records import dataclass, field
 
 from ..errors import CogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping, Optional, Tuple
 
 __all__ = ["CompatError", "Note", "Resolution"]
 

@@ -6,8 +6,6 @@ image, wheels, system packages, advice. Every choice leaves a reason for `cog de
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Set, Tuple
-
 from ..config.values import Config
 from .advice import frameworks_from_one_release, missing_tools
 from .cuda import CudaChoice, choose_cuda, find_image, tensorflow_row
@@ -16,6 +14,10 @@ from .resolution import CompatError, Note, Resolution
 from .tables import Tables
 from .versions import key, minor
 from .wheels import write_requirements
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 __all__ = ["resolve"]
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Sequence, Tuple, cast
 
-from cog.records import dataclass, field
+from cog.records import cast, dataclass, field
 
 from ..errors import CogError
 from .versions import is_version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 __all__ = ["CompatFileInvalid", "CudaImage", "Renamed", "Tables", "Tensorflow", "Torch", "load_tables"]
 
@@ -116,7 +119,7 @@ def load_tables(overrides: Sequence[str] = ()) -> Tables:
 
 @lru_cache(maxsize=1)
 def _built_in() -> Dict[str, Any]:
-    loader = cast(Any, __spec__).loader
+    loader = cast("Any", __spec__).loader
     folder = os.path.join(os.path.dirname(__file__), "data")
     raw: Dict[str, Any] = {}
     for name in _FILES:

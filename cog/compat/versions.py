@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Tuple
 
 __all__ = ["is_version", "key", "local_part", "minor", "public_part", "same_minor"]
 

@@ -8,8 +8,6 @@ everything else are copied as they are.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
-
 from cog.records import dataclass, field
 
 from .cuda import build_tag
@@ -19,6 +17,10 @@ from .requirements import Requirement
 from .resolution import Note
 from .tables import Tables, Torch
 from .versions import key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
 
 __all__ = ["Requirements", "write_requirements"]
 

@@ -4,10 +4,12 @@ importing this package loads neither; parse() does.
 
 from __future__ import annotations
 
-from typing import Callable
-
 from .problems import ConfigInvalid, Mark, Problem, Source
 from .values import Build, Concurrency, Config, Mount, RunItem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
 
 __all__ = [
     "Build",

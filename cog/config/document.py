@@ -7,11 +7,18 @@ column, a duplicate key is noticed, and anchors and merge keys work as in any YA
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Set, Tuple, Union
-
 import yaml
 
-from .problems import ConfigInvalid, Mark, Problem, Source, Where
+from .problems import ConfigInvalid, Mark, Problem, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Set, Tuple, Union
+
+    from .problems import Where
+
+    # None, bool, str, Number, or lists and dicts of these. Recursive aliases upset older checkers.
+    Tree = Union[None, bool, str, List["object"], Dict[str, "object"]]
 
 __all__ = ["Number", "Tree", "read"]
 
@@ -31,10 +38,6 @@ class Number(str):
         number = super().__new__(cls, text)
         number.kind = kind
         return number
-
-
-# None, bool, str, Number, or lists and dicts of these. Recursive aliases upset older checkers.
-Tree = Union[None, bool, str, List["object"], Dict[str, "object"]]
 
 
 def read(text: str, path: str) -> Tuple[Tree, Source, List[Problem]]:

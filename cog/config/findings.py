@@ -5,15 +5,19 @@ pydantic says where and what kind; the wording comes from the shape table and fr
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
-
 from pydantic import ValidationError
 
 from . import shape
 from .document import Number, nearest
 from .models import CogYaml
-from .problems import Problem, Source, Where
+from .problems import Problem, Source
 from .rules import problem_at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Tuple
+
+    from .problems import Where
 
 __all__ = ["findings"]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, Sequence, Tuple, Union
-
 from cog.records import dataclass, field
 
 from ..errors import CogError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Mapping, Optional, Sequence, Tuple, Union
+
+    Where = Tuple[Union[str, int], ...]  # ("build", "run", 0, "command")
+
 __all__ = ["ConfigInvalid", "Mark", "Problem", "Source"]
 
 _WIDEST = 120  # characters of a line that are shown
-
-Where = Tuple[Union[str, int], ...]  # ("build", "run", 0, "command")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,19 @@ so a typo in one place does not hide a mistake in another.
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, cast
+from cog.records import cast
 
 from . import shape
-from .document import Tree, read
+from .document import read
 from .problems import ConfigInvalid, Problem, Source
 from .rules import check, whole
 from .values import Build, Concurrency, Config, Mount, RunItem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Mapping, Optional, Sequence
+
+    from .document import Tree
 
 __all__ = ["parse"]
 

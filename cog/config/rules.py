@@ -7,11 +7,16 @@ file still have the wrong shape, and so that each finding has its line and colum
 from __future__ import annotations
 
 import re
-from typing import Callable, Iterator, List, Optional, Tuple
 
 from .document import Number
-from .problems import ConfigInvalid, Problem, Source, Where
+from .problems import ConfigInvalid, Problem, Source
 from .values import Config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Iterator, List, Optional, Tuple
+
+    from .problems import Where
 
 __all__ = ["OLDEST_PYTHON", "PYTHON_FOR_CONCURRENCY", "check", "check_files", "problem_at"]
 

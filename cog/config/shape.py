@@ -8,15 +8,18 @@ both to the same verdicts). Only a file that has problems pays for pydantic, whi
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional
-
 from .document import Number
-from .problems import Where
 from .shape_table import TABLE
 
-__all__ = ["accepts", "expected", "known_keys", "node_at"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Mapping, Optional
 
-Node = Mapping[str, Any]  # the subset of JSON Schema that shape_table.py uses
+    from .problems import Where
+
+    Node = Mapping[str, Any]  # the subset of JSON Schema that shape_table.py uses
+
+__all__ = ["accepts", "expected", "known_keys", "node_at"]
 
 _WORDS = {
     "string": "string",

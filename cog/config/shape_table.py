@@ -5,7 +5,9 @@ Regenerate with `python tests/host/regenerate.py schema`.
 
 from __future__ import annotations
 
-from typing import Any, Dict
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
 
 TABLE: Dict[str, Any] = {
     "type": ["object"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
-
 from cog.records import dataclass, field
 
 from .problems import Problem, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping, Optional, Sequence
 
 __all__ = ["Build", "Concurrency", "Config", "Mount", "RunItem"]
 

@@ -11,9 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Optional, Union
 
 from cog.records import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Union
+
+    Instruction = Union["From", "Env", "Run", "Copy", "Workdir", "Expose", "Cmd", "Label", "Comment"]
 
 # Words that mean themselves on an ENV, COPY or LABEL line.
 PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=~^-]+")
@@ -174,9 +179,6 @@ class Comment:
 
     def __str__(self) -> str:
         return "\n".join(f"# {line}".rstrip() for line in self.text.splitlines() or [""])
-
-
-Instruction = Union[From, Env, Run, Copy, Workdir, Expose, Cmd, Label, Comment]
 
 
 def base_of(instructions: Sequence[Instruction]) -> Optional[str]:

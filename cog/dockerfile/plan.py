@@ -19,12 +19,15 @@ from cog.dockerfile.instructions import (
     Env,
     Expose,
     From,
-    Instruction,
     Mount,
     Run,
     Workdir,
 )
 from cog.records import dataclass, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cog.dockerfile.instructions import Instruction
 
 CONTEXT = "cog"  # the named build context that holds what the tool brings along
 PROJECT = "project"  # the named build context that is the project, where the main one hides its weights

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cog.dockerfile.instructions import Instruction
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cog.dockerfile.instructions import Instruction
+
 
 WIDTH = 100
 

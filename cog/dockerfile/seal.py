@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
 from cog.compat import Resolution
 from cog.config import Config
-from cog.dockerfile.instructions import Copy, From, Instruction
+from cog.dockerfile.instructions import Copy, From
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from cog.dockerfile.instructions import Instruction
 
 VERSION = "run.cog.version"
 CONFIG = "run.cog.config"

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
 
 from cog.engine import diagnosis, process
 from cog.engine.interface import PREDICT, TRAIN, Port, Reporter, RunOptions, ServeOptions, Target
@@ -25,6 +24,10 @@ from cog.engine.screen import screen
 from cog.engine.signals import Shield
 from cog.errors import CogError
 from cog.records import dataclass, field, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 SHM_SIZE = "6G"
 SERVER_PORT = 5000

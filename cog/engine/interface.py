@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Optional, Protocol
 
 from cog.errors import CogError
-from cog.records import dataclass, field
+from cog.records import Protocol, dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 PREDICT = "predict"
 TRAIN = "train"

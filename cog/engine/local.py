@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
 
 from cog.engine import storage
 from cog.engine.interface import TRAIN, Reporter, RunOptions, ServeOptions, Target
@@ -41,6 +40,10 @@ from cog.engine.process import (
 from cog.engine.signals import Shield, owe, settled
 from cog.errors import CogError
 from cog.records import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 MARK = "cog-ready"
 # What would make pip install somewhere else than into the environment, or find packages elsewhere.

@@ -18,10 +18,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any, Optional, Union
 
 from cog.engine.signals import Shield, Stopped, exception, number_of, owe, settled
 from cog.errors import CogError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, Optional, Union
 
 __all__ = ["CAPTURE", "DIRECT", "INHERIT", "NOTHING", "STDERR", "Child", "Finished", "ProcessFailed", "ProgramMissing"]
 __all__ += ["Stopped", "run", "signal_name"]

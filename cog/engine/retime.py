@@ -14,7 +14,10 @@ import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
 
 PIECE = 1 << 20
 # Times with fractions, and of access, which tar keeps in extended headers.

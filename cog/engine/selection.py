@@ -7,12 +7,14 @@ engine, for everything that needs no image.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Union
 
 from cog.engine.interface import ImageEngine, Reporter
 from cog.errors import CogError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Union
+
     from cog.engine.local import LocalEngine
 
 

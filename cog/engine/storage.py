@@ -11,9 +11,12 @@ import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Optional
 
 from cog.engine.signals import Shield
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 
 def cache_home(environment: Mapping[str, str]) -> Optional[Path]:

@@ -40,7 +40,7 @@ def table_text() -> str:
         '"""Which keys cog.yaml has and of which type. Made from models.py; do not edit.\n\n'
         'Regenerate with `python tests/host/regenerate.py schema`.\n"""\n\n'
         "from __future__ import annotations\n\n"
-        "from typing import Any, Dict\n\n"
+        "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    from typing import Any, Dict\n\n"
         f"TABLE: Dict[str, Any] = {body}\n"
     )
 
