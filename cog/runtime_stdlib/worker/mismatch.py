@@ -83,7 +83,9 @@ def promised(shape: Shape) -> str:
 
 
 def number_like(value: Any) -> Any:
-    """A scalar of numpy or torch as Python's own."""
+    """A scalar of numpy or torch as Python's own; a member of an enumeration as what is sent for it."""
+    if a.is_enum(type(value)):
+        return value.value
     if not isinstance(value, (str, int, float, bytes, list, tuple, dict)) and hasattr(value, "item"):
         try:
             return value.item()
@@ -95,7 +97,9 @@ def number_like(value: Any) -> Any:
 def check_str(value: Any, loc: Loc, found: Found) -> None:
     if isinstance(value, (str, int, float, bytes, bytearray)):
         return
-    if type(value).__name__ != "Decimal" and not isinstance(number_like(value), (str, int, float)):
+    if type(value).__name__ == "Decimal" or hasattr(value, "isoformat") and hasattr(value, "timestamp"):
+        return  # a datetime is sent as text; a date on its own is not one, for the reference
+    if not isinstance(number_like(value), (str, int, float)):
         found.append((loc, STR, value))
 
 
