@@ -37,7 +37,7 @@ def engine_for_project(
     """The project around `start` and the engine for it; a mistake in cog.yaml comes out first."""
     project = find(start, file)
     for note in project.config.notes:
-        reporter.warning(str(note))
+        (reporter.warning if note.severity == "warning" else reporter.info)(str(note))
     return project, any_engine(wanted, reporter, lambda: LocalEngine(reporter, payload.entries))
 
 
@@ -59,14 +59,19 @@ def reference_to(project: Project, mode: str) -> str:
 def prepared(project: Project, engine: Engine, build: BuildOptions, reporter: Reporter) -> Target:
     """The project made ready for running: an environment, or the image without the code."""
     if isinstance(engine, LocalEngine):
-        return engine.prepare(needs(project))
+        return engine.prepare(needs(project, reporter))
     from cog.actions.build import base_image  # the whole of building: only with an engine that builds
 
     return base_image(project, engine, build, reporter)
 
 
-def needs(project: Project) -> Needs:
+def needs(project: Project, reporter: Reporter) -> Needs:
+    from cog.compat.pins import entries, without_ours  # not for engines that build
+
     config = project.config
+    found, notes = without_ours(entries(project.requirement_lines), code=False)
+    for note in notes:
+        reporter.warning(str(note))
     build = config.build
     left_out = (
         ("system_packages", build.system_packages),
@@ -76,7 +81,8 @@ def needs(project: Project) -> Needs:
     return Needs(
         directory=project.directory,
         python_version=build.python_version or "",
-        requirements=project.requirement_lines,
+        requirements=tuple(entry.text for entry in found if not entry.constraint),
+        constraints=tuple(entry.text for entry in found if entry.constraint),
         left_out=tuple(name for name, value in left_out if value),
         environment=dict(config.environment),
         predict=config.predict or "",

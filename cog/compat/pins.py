@@ -86,8 +86,11 @@ def is_unpinned(found: Sequence[Entry], name: str, python: Optional[str]) -> boo
     return asked and find_pin(found, name, python) is None
 
 
-def without_ours(found: Sequence[Entry]) -> Tuple[List[Entry], List[Note]]:
-    """Entries without those the image must not have, and a word on each."""
+def without_ours(found: Sequence[Entry], *, code: bool = True) -> Tuple[List[Entry], List[Note]]:
+    """Entries without those that must not be installed, and a word on each.
+
+    `code`: the project's code is put in place after the packages, so it cannot be one of them.
+    """
     kept: List[Entry] = []
     notes: List[Note] = []
     for entry in found:
@@ -98,11 +101,11 @@ def without_ours(found: Sequence[Entry]) -> Tuple[List[Entry], List[Note]]:
             notes.append(
                 Note(
                     "cog-requirement-dropped",
-                    f"the requirement `{_shown(entry)}` is left out: the image has its own cog",
+                    f"the requirement `{_shown(entry)}` is left out: the model gets the tool's own cog",
                     fix="remove the line",
                 )
             )
-        elif requirement.editable and requirement.url.split("[")[0].rstrip("/") in (".", ""):
+        elif code and requirement.editable and requirement.url.split("[")[0].rstrip("/") in (".", ""):
             notes.append(
                 Note(
                     "editable-dropped",

@@ -74,6 +74,7 @@ class Needs:
     directory: Path
     python_version: str = ""
     requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()  # keys of cog.yaml that cannot be carried out here
     environment: Mapping[str, str] = field(default_factory=dict)
     predict: str = ""
@@ -204,7 +205,8 @@ class LocalEngine:
             folders.append(_passing("cog-model-"))
             environment["TMPDIR"] = str(folders[-1].path)
         words = self._server_words(target, options)
-        child = Child(words, cwd=runtime, env=environment, line=self._reporter.detail)
+        environment["COG_STOP_WITH_STDIN"] = "1"  # a server must not outlive us, not even when we are killed
+        child = Child(words, cwd=runtime, env=environment, line=self._reporter.detail, tied=True)
         return LocalServer(child, f"http://{options.host}:{port}", folders)
 
     # --- the runtime's files -------------------------------------------------------------------
@@ -302,7 +304,7 @@ class LocalEngine:
         return running
 
     def _environment(self, needs: Needs, interpreter: Interpreter) -> Path:
-        lines = list(needs.requirements)
+        lines = [*needs.requirements, *(f"-c {line}" for line in needs.constraints)]
         key = json.dumps([1, interpreter.version, platform.machine(), sys.platform, lines])
         name = f"env-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         try:
@@ -355,9 +357,11 @@ class LocalEngine:
         with Shield():
             listing = Path(folder / "requirements.txt")
             listing.write_text("\n".join(absolute(needs.requirements, needs.directory)) + "\n")
+            limits = Path(folder / "constraints.txt")
+            limits.write_text("\n".join(needs.constraints) + "\n")
         try:
             run(
-                [*install, str(listing)],
+                [*install, str(listing), *(["-c", str(limits)] if needs.constraints else [])],
                 cwd=needs.directory,
                 env=environment,
                 stdout=DIRECT if _terminal() else STDERR,  # a terminal gets the installer's own progress bars

@@ -148,7 +148,10 @@ def run(
 
 
 class Child:
-    """A program in the background; everything it prints goes by lines to `line`, the tail is kept."""
+    """A program in the background; everything it prints goes by lines to `line`, the tail is kept.
+
+    `tied`: its standard input is a pipe that nothing is written to and that ends when we do, whatever ends us.
+    """
 
     def __init__(
         self,
@@ -157,6 +160,7 @@ class Child:
         cwd: Optional[Union[str, os.PathLike[str]]] = None,
         env: Optional[Mapping[str, str]] = None,
         line: Optional[Callable[[str], None]] = None,
+        tied: bool = False,
     ) -> None:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         with Shield():
@@ -164,7 +168,7 @@ class Child:
                 argv,
                 cwd=cwd,
                 env=env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 own_group=True,
@@ -201,6 +205,8 @@ class Child:
                         continue
             _kill(self._process, group=True)  # also what it left behind in its group
             settled(self)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             self._reader.join(1)
             if self._process.stdout is not None and not self._reader.is_alive():
                 self._process.stdout.close()

@@ -156,6 +156,7 @@ def _early_exit(arguments: List[str]) -> Dict[str, Any]:
 def serve(directory: str) -> NoReturn:
     """Serve the model in that directory until told to stop. The arguments are the process's own."""
     options = _early_exit(sys.argv[1:])
+    options["stop-with-stdin"] = os.environ.pop("COG_STOP_WITH_STDIN", "") == "1"  # not for the model's children
     if options["print-schema"]:
         print_schema(directory, strict=False)
     _wait_for_file()
@@ -373,9 +374,13 @@ class _Server:
         start_new_thread(self.listener.serve, ())
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
+        if self.options["stop-with-stdin"]:
+            poll.register(0, select.POLLIN)
         self._reap()
         while self._status is None and not self._stop_asked:
-            poll.poll()
+            for fd, _ in poll.poll():
+                if fd == 0 and not _more_on_stdin():
+                    self._stop_asked = True
             self._drain_wakeups()
             self._reap()
         self._end()
@@ -449,6 +454,13 @@ class _Server:
         select.select([self._read], [], [], seconds)
         self._drain_wakeups()
         self._reap()
+
+
+def _more_on_stdin() -> bool:
+    try:
+        return bool(os.read(0, 4096))
+    except OSError:
+        return False
 
 
 def print_schema(directory: str, *, strict: bool) -> NoReturn:

@@ -84,6 +84,19 @@ def test_any_signal_stops_the_server_of_a_prediction(tool: Cog, number: signal.S
     assert interrupted(tool, tool.start("predict"), number)[:2] == (status, "")
 
 
+@pytest.mark.parametrize("moment", ["setup", "predict"])
+def test_a_tool_that_is_killed_takes_its_server_with_it(tool: Cog, moment: str) -> None:
+    tool.write(predict_py=MODEL.replace("{moment}", moment))
+    process = tool.start("predict")
+    when_reached(tool, process)
+    process.kill()
+    process.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while tool.survivors() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert tool.survivors() == []
+
+
 def test_a_second_ctrl_c_does_not_wait(tool: Cog) -> None:
     tool.write(
         predict_py=(

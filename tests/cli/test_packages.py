@@ -181,3 +181,22 @@ def test_two_at_once_install_once(greeting: Cog) -> None:
     assert [stdout for stdout, _ in answers] == ["hello\n", "hello\n"], answers
     assert sum("Installing 1 package" in stderr for _, stderr in answers) == 1
     assert isinstance(both[0], subprocess.Popen)
+
+
+def test_a_constraint_limits_and_installs_nothing(greeting: Cog) -> None:
+    wheel(greeting.project / "wheels", "unwanted", "1.0", "raise SystemExit\n")
+    require(greeting, "greeting\n-c limits.txt")
+    (greeting.project / "limits.txt").write_text("greeting<2\nunwanted==1.0\n")
+    done = greeting("predict")
+    assert (done.status, done.stdout) == (0, "hello\n"), done
+    assert done.stderr.startswith("Installing 1 package with pip into .cog/env-")
+    assert "unwanted" not in done.stderr
+    (greeting.project / "limits.txt").write_text("greeting<3\n")
+    assert greeting("predict").stdout == "good morning\n"
+
+
+def test_the_packages_own_cog_is_not_installed(greeting: Cog) -> None:
+    require(greeting, "greeting==1.0\ncog==0.9.0")
+    done = greeting("predict")
+    assert (done.status, done.stdout) == (0, "hello\n"), done
+    assert "the requirement `cog==0.9.0` is left out: the model gets the tool's own cog" in done.stderr

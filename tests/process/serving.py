@@ -57,7 +57,9 @@ class Server:
         wait: bool = True,
         prefix: Tuple[str, ...] = (),
         beside_runtime: bool = False,
+        pass_fds: Tuple[int, ...] = (),
     ) -> None:
+        self._pass_fds = pass_fds
         self.directory = directory / "model"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.tmp = directory / "tmp"
@@ -83,7 +85,13 @@ class Server:
     def __enter__(self) -> "Server":
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                self._argv, cwd=self._cwd, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._argv,
+                cwd=self._cwd,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=self._pass_fds,
             )
         if self._wait:
             try:

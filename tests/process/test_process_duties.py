@@ -78,6 +78,21 @@ def test_a_prediction_that_outlasts_the_drain_timeout_is_ended(tmp_path):
         wait_until(lambda: not [pid for pid in family if alive(pid)], "somebody survives")
 
 
+def test_it_can_be_told_to_end_with_its_standard_input(tmp_path):
+    # The test's own pipe: Server gives none.
+    read, write = os.pipe()
+    says = "return str('COG_STOP_WITH_STDIN' in os.environ)"
+    model = "import os\nclass Predictor:\n    def predict(self) -> str:\n        %s\n" % says
+    prefix = (sys.executable, "-c", "import os, sys; os.dup2(%d, 0); os.execv(sys.argv[1], sys.argv[1:])" % read)
+    os.set_inheritable(read, True)
+    with Server(tmp_path, model, prefix=prefix, env={"COG_STOP_WITH_STDIN": "1"}, pass_fds=(read,)) as server:
+        os.close(read)
+        os.write(write, b"not the end\n")
+        assert server.predict()["output"] == "False"
+        os.close(write)
+        assert server.wait_exit() == 0
+
+
 def test_a_second_signal_does_not_wait(tmp_path):
     with Server(tmp_path, MODEL, args=("--drain-timeout", "600")) as server:
         assert server.start("long", seconds=60.0).status == 202
