@@ -169,7 +169,6 @@ class Worker:
     def live(self) -> int:
         # All of ours that predictions will need, before the model directory is on the path.
         from .. import schema, sdk  # noqa: F401
-        from ..sdk import scope  # noqa: F401
         from . import bind, encode, execute  # noqa: F401
 
         os.chdir(self._settings.directory)

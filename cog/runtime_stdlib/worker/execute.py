@@ -16,6 +16,8 @@ import signal
 import sys
 from time import monotonic
 
+from ..sdk.exceptions import CancelationException
+from ..sdk.scope import Scope, enter, leave
 from ..wire import messages as m
 from ..wire.codec import Decoder, encode, receive
 from . import capture
@@ -129,16 +131,13 @@ class SyncExecutor:
         self._signalled = False
         self._behind: List[Tuple[Any, ...]] = []  # frames that came together with the current one: cancels
         self._outbox: Optional[Outbox] = None
-        from ..sdk.exceptions import CancelationException
-
-        self._cancelation = CancelationException
 
     def _on_cancel(self, number: int, frame: Any) -> None:
         if not self._armed:
             self._signalled = True
         elif self._is_canceled():
             self._armed = False
-            raise self._cancelation()
+            raise CancelationException()
 
     def _is_canceled(self) -> bool:
         """Whether a CANCEL frame has come: while a prediction runs the server sends nothing else."""
@@ -170,8 +169,6 @@ class SyncExecutor:
         mismatch: Optional[str] = None
         value: Any = None
         status = m.SUCCEEDED
-        from ..sdk.scope import Scope, enter, leave
-
         scope = Scope(context)
         token = enter(scope)
         try:
@@ -183,7 +180,7 @@ class SyncExecutor:
             else:
                 encoded = callee.encoder.encode(result)
                 value, mismatch = segments(encoded), encoded.mismatch
-        except self._cancelation:
+        except CancelationException:
             status = m.CANCELED
         except (SystemExit, KeyboardInterrupt) as stop:
             raise LeavesWorker(exit_status(stop)) from None
@@ -213,7 +210,7 @@ class SyncExecutor:
         try:
             self._armed = True
             if self._signalled and self._is_canceled():
-                raise self._cancelation()
+                raise CancelationException()
             return function(**arguments)
         finally:
             self._armed = False
@@ -234,8 +231,8 @@ class SyncExecutor:
                 if self._signalled and self._is_canceled():
                     self._armed = False
                     if throw is None:
-                        raise self._cancelation()
-                    item = throw(self._cancelation())
+                        raise CancelationException()
+                    item = throw(CancelationException())
                 else:
                     item = next(iterator)
             except StopIteration:
