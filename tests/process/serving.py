@@ -198,14 +198,18 @@ class Server:
 
 
 def children(pid: int) -> List[int]:
+    found: List[int] = []
     try:
-        found = []
-        for task in os.listdir("/proc/%d/task" % pid):
+        tasks = os.listdir("/proc/%d/task" % pid)
+    except OSError:  # it has ended
+        return found
+    for task in tasks:
+        try:
             with open("/proc/%d/task/%s/children" % (pid, task)) as file:
                 found += [int(word) for word in file.read().split()]
-        return found
-    except OSError:
-        return []
+        except OSError:  # this thread has ended meanwhile
+            continue
+    return found
 
 
 def alive(pid: int) -> bool:

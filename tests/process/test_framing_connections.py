@@ -10,7 +10,7 @@ import sys
 import threading
 
 import pytest
-from web_server import Client, open_files, serving, threads_alive
+from web_server import Client, open_files, serving, threads_alive, threads_at_rest
 
 from cog.runtime_stdlib.web.connection import FRESH, HANDLING, HEAD, IDLE, LINGERING, RECEIVING, SENDING, Connection
 from cog.runtime_stdlib.web.limits import Limits
@@ -736,7 +736,7 @@ def test_64_descriptors_are_enough(hog):
 
 def test_threads_without_work_go_away():
     with serving() as server:
-        before = threads_alive()
+        before = threads_at_rest()
         clients = [server.connect() for _ in range(30)]
         for client in clients:
             client.send(GET % b"/")

@@ -119,6 +119,15 @@ def threads_alive():
     return len(os.listdir("/proc/self/task"))  # threading counts only those that it has started
 
 
+def threads_at_rest():
+    """threads_alive(), once the threads that only begin or end have done so."""
+    while True:
+        found = threads_alive()
+        time.sleep(0.1)
+        if threads_alive() == found:
+            return found
+
+
 def open_files():
     return len(os.listdir("/proc/self/fd"))
 
