@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 SHM_SIZE = "6G"
 SERVER_PORT = 5000
 STOP_GRACE = 3
+# An engine that was asked for a container by a client that is no more may bring it into being a moment later: within
+# so many seconds of the call, wait so many for it.
+YOUNG, LATE = 10.0, 1.0
 SERVER = ("python", "-m", "cog.server.http")
 SERVE = (
     *("python", "--check-hash-based-pycs", "never", "-m", "cog.server.http"),
@@ -542,24 +546,35 @@ class DockerEngine:
         return self.contained(replace(container, gpus=""), **how)
 
     def contained(self, container: Container, **how: object) -> process.Finished:
+        began = time.monotonic()
         try:
             finished = self.call(argv_for_run(container), **how)
         except BaseException:
-            self.remove(container.name)
+            self.remove(container.name, young=time.monotonic() - began < YOUNG)
             raise
         if finished.status < 0 or finished.status > 128:
-            self.remove(container.name)  # a signal: docker may have gone before its container
+            # a signal: docker may have gone before its container
+            self.remove(container.name, young=time.monotonic() - began < YOUNG)
         return finished
 
-    def remove(self, name: str, grace: int = STOP_GRACE) -> None:
-        """Stop a container and see that it is gone. Says nothing when there is none."""
-        with Shield():
-            self.quietly("container", "stop", "-t", str(grace), name)
-            self.quietly("container", "rm", "--force", name)
+    def remove(self, name: str, grace: int = STOP_GRACE, *, young: bool = False) -> None:
+        """Stop a container and see that it is gone. Says nothing when there is none.
 
-    def quietly(self, *argv: str) -> None:
-        """A call that may have nothing to do."""
-        self.call(argv, stdout=process.NOTHING, stderr=process.CAPTURE)
+        `young`: the engine may still be creating it for a client that has been stopped.
+        """
+        with Shield():
+            known = self.quietly("container", "stop", "-t", str(grace), name)
+            self.quietly("container", "rm", "--force", name)
+            end = time.monotonic() + (LATE if young and not known else 0)
+            while time.monotonic() < end:
+                time.sleep(0.1)
+                if self.quietly("container", "inspect", name):
+                    self.quietly("container", "rm", "--force", name)
+                    return
+
+    def quietly(self, *argv: str) -> bool:
+        """A call that may have nothing to do; whether it had."""
+        return self.call(argv, stdout=process.NOTHING, stderr=process.CAPTURE).status == 0
 
     def check_started(self, finished: process.Finished, container: Container) -> None:
         """125 is docker's own: the container never ran."""

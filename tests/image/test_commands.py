@@ -194,9 +194,18 @@ def test_ctrl_c_during_a_prediction_leaves_no_container(project: Project) -> Non
 
 def test_ctrl_c_during_run_leaves_no_container(project: Project) -> None:
     process = project.start("run", "python", "-c", "import time; print('going', flush=True); time.sleep(600)")
-    eventually(lambda: "going" in project.log() or process.poll() is not None, "the command")
+    eventually(lambda: "going\n" in project.log() or process.poll() is not None, "the command")
     assert interrupt(process) == 130, project.log()
     assert containers(f"{project.name}-base") == []
+
+
+def test_ctrl_c_at_any_moment_before_it_runs_leaves_no_container(project: Project) -> None:
+    project.cog("run", "true")
+    for tenths in range(2, 12):
+        process = project.start("run", "sleep", "600")
+        time.sleep(tenths / 10)
+        assert interrupt(process) == 130, project.log()
+        assert containers(f"{project.name}-base") == [], tenths
 
 
 def test_ctrl_c_during_a_build_leaves_no_image(project: Project) -> None:
